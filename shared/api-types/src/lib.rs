@@ -1,0 +1,8 @@
+//! Ids and wire types shared by the vault's functions, its CLI and (later) the Wallet's browser code.
+//!
+//! Who calls it: `alter-domain` and everything above it. What it may touch: nothing. Serde only, no I/O, no
+//! clock, builds for wasm.
+
+pub mod id;
+
+pub use id::*;

@@ -1,0 +1,16 @@
+//! The vault's domain: values, rules, ports, repositories, flows and the web edge.
+//!
+//! Who calls it: every function crate. What it may touch: nothing outside the process except through
+//! [`port`]s. No AWS, no SQLite, no HTTP client lives here; `xtask` asserts that on the dependency tree.
+
+pub mod auth;
+pub mod catalogue;
+pub mod crypto;
+pub mod egress;
+pub mod inject;
+pub mod keyspace;
+pub mod port;
+pub mod redact;
+pub mod secret;
+
+pub use alter_api_types as api;
