@@ -107,3 +107,113 @@ impl Shard {
         self.entries = entries;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alter_api_types::{AppId, OrgId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        port::{KeyPurpose, ManualClock},
+        secret::Secret,
+    };
+
+    const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
+
+    fn context(app: u128) -> KeyContext {
+        let org: OrgId = Uuid::from_u128(1).into();
+        let app: AppId = Uuid::from_u128(app).into();
+        KeyContext { org, app, purpose: KeyPurpose::Credential }
+    }
+
+    fn id(n: u128) -> DataKeyId {
+        Uuid::from_u128(n).into()
+    }
+
+    fn key(n: u128) -> Arc<DataKey> {
+        Arc::new(DataKey::new(id(n), Secret::new(vec![0; 32])).unwrap())
+    }
+
+    fn clock() -> ManualClock {
+        ManualClock::at("2026-01-01T00:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn an_entry_is_of_one_context_and_one_id() {
+        let (cache, clock) = (KeyCache::new(100, LIFETIME), clock());
+        cache.insert(&context(1), key(7), clock.now());
+        assert_eq!(cache.get(&context(1), id(7), &clock).unwrap().id(), id(7));
+        assert!(cache.get(&context(1), id(8), &clock).is_none());
+        let elsewhere = [
+            context(2),
+            context(17), // another app in the same shard
+            KeyContext { org: Uuid::from_u128(9).into(), ..context(1) },
+            KeyContext { purpose: KeyPurpose::Signing, ..context(1) },
+        ];
+        for other in elsewhere {
+            assert!(cache.get(&other, id(7), &clock).is_none());
+            assert!(!cache.has_any(&other, &clock));
+        }
+    }
+
+    #[test]
+    fn an_entry_ends_with_its_lifetime() {
+        let (cache, clock) = (KeyCache::new(100, LIFETIME), clock());
+        cache.insert(&context(1), key(7), clock.now());
+        clock.advance(59);
+        assert!(cache.get(&context(1), id(7), &clock).is_some() && cache.has_any(&context(1), &clock));
+        clock.advance(1);
+        assert!(cache.get(&context(1), id(7), &clock).is_none() && !cache.has_any(&context(1), &clock));
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_prolong() {
+        let (cache, clock) = (KeyCache::new(100, LIFETIME), clock());
+        cache.insert(&context(1), key(7), clock.now());
+        clock.advance(-1);
+        assert!(cache.get(&context(1), id(7), &clock).is_none());
+        cache.evict_expired(clock.now());
+        assert_eq!(cache.len(), 0);
+    }
+
+    #[test]
+    fn eviction_drops_the_key() {
+        let (cache, clock) = (KeyCache::new(100, LIFETIME), clock());
+        let old = key(7);
+        let dropped = Arc::downgrade(&old);
+        cache.insert(&context(1), old, clock.now());
+        clock.advance(30);
+        cache.insert(&context(1), key(8), clock.now());
+        clock.advance(30);
+        cache.evict_expired(clock.now());
+        assert!(dropped.upgrade().is_none());
+        assert_eq!(cache.len(), 1);
+        assert!(cache.get(&context(1), id(8), &clock).is_some());
+    }
+
+    #[test]
+    fn the_same_key_again_takes_no_more_room() {
+        let (cache, clock) = (KeyCache::new(100, LIFETIME), clock());
+        for _ in 0..50 {
+            cache.insert(&context(1), key(7), clock.now());
+        }
+        assert_eq!(cache.len(), 1);
+    }
+
+    #[test]
+    fn a_full_shard_gives_up_its_oldest() {
+        // Two entries for every shard; apps 16, 32, 48 … share one.
+        let (cache, clock) = (KeyCache::new(32, LIFETIME), clock());
+        for app in [16, 32, 48] {
+            cache.insert(&context(app), key(app), clock.now());
+            clock.advance(1);
+        }
+        let kept = [16, 32, 48].map(|app| cache.get(&context(app), id(app), &clock).is_some());
+        assert_eq!(kept, [false, true, true]);
+        for app in 0..1000 {
+            cache.insert(&context(app), key(app), clock.now());
+        }
+        assert_eq!(cache.len(), 32);
+    }
+}

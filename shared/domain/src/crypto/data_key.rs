@@ -53,3 +53,24 @@ impl fmt::Debug for DataKey {
         f.debug_struct("DataKey").field("id", &self.id).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::port::SeededRng;
+
+    #[test]
+    fn is_32_bytes_and_says_nothing() {
+        let id = Uuid::from_u128(1).into();
+        for length in [0, 16, 31, 33] {
+            assert_eq!(DataKey::new(id, Secret::new(vec![0; length])).unwrap_err(), BadKeyLength);
+        }
+        let key = DataKey::generate(id, &SeededRng::new(4)).unwrap();
+        assert_eq!(key.material().expose_secret().len(), KEY_BYTES);
+        assert_eq!(format!("{key:?}"), "DataKey { id: DataKeyId(00000000-0000-0000-0000-000000000001), .. }");
+        let other = DataKey::generate(id, &SeededRng::new(5)).unwrap();
+        assert_ne!(key.material().expose_secret(), other.material().expose_secret());
+    }
+}

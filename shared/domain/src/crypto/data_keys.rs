@@ -225,3 +225,6 @@ async fn sweep(state: Weak<State>, period: Duration) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

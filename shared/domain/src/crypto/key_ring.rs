@@ -121,3 +121,58 @@ struct KeyDocument {
 fn malformed(error: impl std::fmt::Display) -> RingError {
     RingError::Malformed(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id(n: u128) -> DataKeyId {
+        Uuid::from_u128(n).into()
+    }
+
+    fn key(n: u128) -> RingKey {
+        let created_at = "2026-01-02T03:04:05Z".parse().unwrap();
+        RingKey { id: id(n), wrapped: WrappedKey(vec![n as u8, 255]), created_at }
+    }
+
+    #[test]
+    fn keeps_every_key_and_knows_the_current_one() {
+        let ring = DataKeyRing::new(key(1)).with_current(key(2));
+        assert_eq!(ring.current(), id(2));
+        assert_eq!(ring.get(id(1)), Some(&key(1)));
+        assert_eq!(ring.get(id(3)), None);
+        assert_eq!(DataKeyRing::from_body(&ring.to_body()), Ok(ring));
+    }
+
+    #[test]
+    fn the_stored_form() {
+        let body = String::from_utf8(DataKeyRing::new(key(1)).to_body()).unwrap();
+        assert_eq!(
+            body,
+            r#"{"v":1,"current":"00000000-0000-0000-0000-000000000001","keys":[{"id":"00000000-0000-0000-0000-000000000001","wrapped":"Af8=","created_at":"2026-01-02T03:04:05Z"}]}"#
+        );
+    }
+
+    #[test]
+    fn refuses_what_it_did_not_write() {
+        let good = String::from_utf8(DataKeyRing::new(key(1)).with_current(key(2)).to_body()).unwrap();
+        assert!(DataKeyRing::from_body(good.as_bytes()).is_ok());
+        let newer = good.replace(r#""v":1"#, r#""v":2"#);
+        assert_eq!(DataKeyRing::from_body(newer.as_bytes()), Err(RingError::UnknownFormat(2)));
+        // A later format may differ in everything but its version.
+        assert_eq!(DataKeyRing::from_body(br#"{"v":9,"k":[]}"#), Err(RingError::UnknownFormat(9)));
+        let twice = good.replacen("000000000001", "000000000002", 1);
+        let current_missing = good.replacen("000000000002", "000000000003", 1);
+        let not_base64 = good.replace("Af8=", "Af8");
+        let empty = r#"{"v":1,"current":"00000000-0000-0000-0000-000000000001","keys":[]}"#;
+        let malformed = [&twice, &current_missing, &not_base64, empty, "", "[]", "{}", &good[1..]];
+        for body in malformed {
+            assert!(
+                matches!(DataKeyRing::from_body(body.as_bytes()), Err(RingError::Malformed(_))),
+                "{body}"
+            );
+        }
+    }
+}

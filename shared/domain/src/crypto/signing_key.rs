@@ -58,3 +58,57 @@ impl fmt::Debug for SigningKey {
         f.write_str("SigningKey(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> SigningKey {
+        SigningKey::derive(&Secret::new("alter_rk_aaaaaaaaaaaaaaaaaaaaaa_l77ykl".to_owned()))
+    }
+
+    #[test]
+    fn derives_what_the_published_client_derives() {
+        assert_eq!(
+            hex::encode(key().as_bytes()),
+            "90c342a50af891b5f213740608f7610f0dcb23e1f0f9ae5aad0a8303bf208ef8"
+        );
+    }
+
+    #[test]
+    fn verifies_its_own_signature_and_nothing_near_it() {
+        let signature = key().sign("text");
+        assert!(key().verify("text", &signature));
+        assert!(!key().verify("texu", &signature));
+        assert!(!SigningKey::derive(&Secret::new("other".to_owned())).verify("text", &signature));
+        for position in 0..signature.len() {
+            let mut changed = signature.clone().into_bytes();
+            changed[position] = if changed[position] == b'0' { b'1' } else { b'0' };
+            assert!(!key().verify("text", &String::from_utf8(changed).unwrap()), "{position}");
+        }
+        let malformed = [
+            "",
+            &signature[..63],
+            &signature[..62],
+            &format!("{signature}00"),
+            &format!(" {signature}"),
+            &format!("{}zz", &signature[..62]),
+            &signature.to_uppercase(),
+            &"ä".repeat(32),
+        ];
+        assert!(signature.bytes().any(|b| b.is_ascii_lowercase()));
+        for text in malformed {
+            assert!(!key().verify("text", text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn survives_sealing_and_says_nothing() {
+        let restored = SigningKey::from_bytes(Secret::new(key().as_bytes().to_vec())).unwrap();
+        assert_eq!(restored.sign("text"), key().sign("text"));
+        assert_eq!(format!("{restored:?}"), "SigningKey(…)");
+        for length in [0, 31, 33] {
+            assert_eq!(SigningKey::from_bytes(Secret::new(vec![0; length])).unwrap_err(), BadKeyLength);
+        }
+    }
+}
