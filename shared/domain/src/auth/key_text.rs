@@ -190,3 +190,143 @@ fn symbol(byte: u8) -> char {
 fn is_url_safe(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::port::SeededRng;
+
+    fn minted() -> [(KeyKind, MintedKey); 3] {
+        let rng = SeededRng::new(1);
+        [
+            (KeyKind::App, mint_app_key(&rng).unwrap()),
+            (KeyKind::Agent, mint_agent_key(&rng).unwrap()),
+            (KeyKind::Pat, mint_pat(&rng).unwrap()),
+        ]
+    }
+
+    #[test]
+    fn a_minted_key_parses_to_its_parts() {
+        for (kind, key) in minted() {
+            let plain = key.plain.expose_secret();
+            let parsed = parse(plain).unwrap();
+            assert_eq!((parsed.kind, &parsed.public_part), (kind, &key.public_part));
+            assert!(digest_eq(&parsed.digest, &key.digest));
+            assert!(plain.starts_with(key.public_part.as_str()));
+            assert_eq!(key.public_part.kind(), kind);
+            assert_eq!(PublicPart::parse(key.public_part.as_str()), Some(key.public_part.clone()));
+            // Neither half passes for the other.
+            assert!(parse(key.public_part.as_str()).is_none());
+            assert!(PublicPart::parse(plain).is_none());
+        }
+    }
+
+    #[test]
+    fn has_the_layout_that_the_published_clients_accept() {
+        let [(_, app), (_, agent), (_, pat)] = minted();
+        for key in [&app, &agent] {
+            let rest = key.plain.expose_secret().strip_prefix("alter_key_").unwrap();
+            assert!(rest.len() == 40 && is_url_safe(rest), "{rest}");
+        }
+        assert_eq!(app.plain.expose_secret().len(), "alter_key_app_".len() + 12 + 24);
+        assert_eq!(agent.plain.expose_secret().len(), "alter_key_agent_".len() + 10 + 24);
+        assert_eq!(pat.plain.expose_secret().len(), "alter_pat_".len() + 16 + 32);
+        for key in [app, agent, pat] {
+            assert_eq!(key.public_part.as_str().len(), 26);
+        }
+    }
+
+    #[test]
+    fn refuses_every_other_shape() {
+        for (_, key) in minted() {
+            let plain = key.plain.expose_secret();
+            let public = key.public_part.as_str();
+            for text in [plain, public] {
+                let long = format!("{text}A");
+                let swapped = |c: char| {
+                    let mut text = text.to_owned();
+                    text.pop();
+                    text.push(c);
+                    text
+                };
+                let bad = [
+                    &text[..text.len() - 1],
+                    &long,
+                    &format!(" {text}"),
+                    &format!("{text} "),
+                    &format!("{text}\n"),
+                    &text.to_uppercase(),
+                    &text.replacen("alter", "Alter", 1),
+                    &swapped('+'),
+                    &swapped('/'),
+                    &swapped('='),
+                    &swapped('.'),
+                    &swapped('é'),
+                    &swapped('\0'),
+                ];
+                for text in bad {
+                    assert!(parse(text).is_none() && PublicPart::parse(text).is_none(), "{text:?}");
+                }
+            }
+        }
+        for text in
+            ["", "alter_key_", "alter_pat_", "alter_rk_aaaaaaaaaaaaaaaaaaaaaa_l77ykl", &"a".repeat(1_000_000)]
+        {
+            assert!(parse(text).is_none() && PublicPart::parse(text).is_none());
+        }
+    }
+
+    #[test]
+    fn stored_public_parts_are_checked() {
+        let (_, key) = &minted()[0];
+        let json = serde_json::to_string(&key.public_part).unwrap();
+        assert_eq!(json, format!("\"{}\"", key.public_part));
+        assert_eq!(serde_json::from_str::<PublicPart>(&json).unwrap(), key.public_part);
+        assert!(serde_json::from_str::<PublicPart>("\"alter_key_app_short\"").is_err());
+    }
+
+    #[test]
+    fn every_symbol_is_equally_likely() {
+        let mut counts = std::collections::BTreeMap::new();
+        for byte in 0..=u8::MAX {
+            *counts.entry(symbol(byte)).or_insert(0) += 1;
+        }
+        assert_eq!(counts.len(), 64);
+        assert!(counts.values().all(|&count| count == 4));
+        assert!(counts.keys().all(|&symbol| is_url_safe(&symbol.to_string())));
+    }
+
+    #[test]
+    fn without_randomness_there_is_no_key() {
+        struct Broken;
+        impl crate::port::Rng for Broken {
+            fn fill(&self, _: &mut [u8]) -> Result<(), RngError> {
+                Err(RngError)
+            }
+        }
+        assert!(
+            mint_app_key(&Broken).is_err() && mint_agent_key(&Broken).is_err() && mint_pat(&Broken).is_err()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_fails_otherwise_than_by_none(tail in "\\PC{0,60}", prefix in "(alter_key_app_|alter_key_agent_|alter_pat_|)") {
+            let text = format!("{prefix}{tail}");
+            if let Some(key) = parse(&text) {
+                prop_assert!(text.starts_with(key.public_part.as_str()));
+                prop_assert_eq!(key.digest, sha256(text.as_bytes()));
+            }
+        }
+
+        #[test]
+        fn digests_compare_like_bytes(left: [u8; 32], right: [u8; 32], bit in 0usize..256) {
+            prop_assert_eq!(digest_eq(&left, &right), left == right);
+            let mut near = left;
+            near[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(digest_eq(&left, &left) && !digest_eq(&left, &near));
+        }
+    }
+}

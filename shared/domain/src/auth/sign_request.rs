@@ -84,3 +84,115 @@ pub fn sign_request(signer: Signer<'_>, request: &Request<'_>) -> Vec<(&'static 
     );
     headers
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::auth::key_text;
+
+    /// The page for client authors; its vectors and its table of targets are what is tested here.
+    const PAGE: &str = include_str!("../../../../docs/signing.md");
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Vector {
+        name: String,
+        plain_key: String,
+        signing_key: String,
+        method: String,
+        path_and_query: String,
+        body: Option<String>,
+        canonical_target: String,
+        string_to_sign: String,
+        headers: BTreeMap<String, String>,
+    }
+
+    impl Vector {
+        fn header(&self, name: &str) -> Option<&str> {
+            self.headers.get(name).map(String::as_str)
+        }
+
+        /// The same call, as a client would describe it.
+        fn request(&self) -> Request<'_> {
+            Request {
+                method: &self.method,
+                path_and_query: &self.path_and_query,
+                content: self
+                    .body
+                    .as_deref()
+                    .map_or(Content::Unsigned, |body| Content::Bytes(body.as_bytes())),
+                timestamp: self.header(header::TIMESTAMP).unwrap().parse().unwrap(),
+                nonce: self.header(header::NONCE).unwrap(),
+                constraints: self.header(header::SCOPE_CONSTRAINTS),
+                labelled: Labelled::from_headers(|name| self.header(name)),
+            }
+        }
+    }
+
+    fn vectors() -> Vec<Vector> {
+        let blocks = PAGE.split("```json\n").skip(1);
+        blocks.map(|rest| serde_json::from_str(rest.split("```").next().unwrap()).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_vectors_of_the_page_hold() {
+        let vectors = vectors();
+        assert_eq!(vectors.len(), 6);
+        for vector in vectors {
+            let plain = Secret::new(vector.plain_key.clone());
+            let signing_key = SigningKey::derive(&plain);
+            assert_eq!(hex::encode(signing_key.as_bytes()), vector.signing_key, "{}", vector.name);
+            assert_eq!(canonical_target(&vector.path_and_query), vector.canonical_target, "{}", vector.name);
+
+            let public_part = key_text::parse(&vector.plain_key).map(|key| key.public_part);
+            let signer = match vector.header(header::KEY_ID) {
+                Some(_) => {
+                    Signer::KeyId { public_part: public_part.as_ref().unwrap(), signing_key: &signing_key }
+                }
+                None => Signer::PlainKey(&plain),
+            };
+            let headers = sign_request(signer, &vector.request());
+            let sent: BTreeMap<_, _> =
+                headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+            assert_eq!(sent.len(), headers.len(), "{}", vector.name);
+            assert_eq!(sent, vector.headers, "{}", vector.name);
+
+            // And as the vault sees it.
+            let signature = vector.header(header::SIGNATURE).unwrap();
+            assert!(signing_key.verify(&vector.string_to_sign, signature), "{}", vector.name);
+        }
+    }
+
+    #[test]
+    fn the_targets_of_the_page_hold() {
+        let section = PAGE.split("| Target | Canonical |").nth(1).unwrap().split("\n\n").next().unwrap();
+        let rows: Vec<Vec<&str>> = section.lines().skip(2).map(|row| row.split('`').collect()).collect();
+        assert_eq!(rows.len(), 3);
+        for row in rows {
+            assert_eq!(canonical_target(row[1]), row[3]);
+        }
+    }
+
+    #[test]
+    fn the_page_lists_every_signed_header_in_order() {
+        let rows: Vec<String> = PAGE
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once(":<value>` | `"))
+            .map(|(label, header)| format!("{label} {}", header.trim_end_matches("` |").to_lowercase()))
+            .collect();
+        let ours = Labelled::default().entries().map(|(label, header, _)| format!("{label} {header}"));
+        assert_eq!(rows, ours);
+    }
+
+    #[test]
+    fn with_a_key_id_the_key_stays_at_home() {
+        for vector in vectors().iter().filter(|vector| vector.header(header::KEY_ID).is_some()) {
+            let secret = &vector.plain_key[vector.plain_key.len() - 24..];
+            assert!(vector.headers.values().all(|value| !value.contains(secret)), "{}", vector.name);
+        }
+    }
+}

@@ -151,3 +151,113 @@ impl SignedParts<'_> {
 pub fn content_hash(body: &[u8]) -> String {
     hex::encode(sha256(body))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{auth::canonical::canonical_target, crypto::SigningKey, secret::Secret};
+
+    const KEY: &str = "alter_rk_aaaaaaaaaaaaaaaaaaaaaa_l77ykl";
+    const NONCE: &str = "00000000000000000000000000000000";
+    const BODY_HASH: &str = "e8157a931dcad345dfc1ac26cc76d92d7ecc6396d478da0f08c82717cdcf1abb";
+
+    fn list_grants<'a>(labelled: &'a [(&'static str, &'a str)]) -> SignedParts<'a> {
+        SignedParts {
+            method: "POST",
+            target: "/sdk/grants/list",
+            timestamp: "1760000000",
+            nonce: NONCE,
+            content_hash: BODY_HASH,
+            constraints: None,
+            labelled,
+        }
+    }
+
+    fn sign(parts: &SignedParts<'_>) -> String {
+        SigningKey::derive(&Secret::new(KEY.to_owned())).sign(&parts.string_to_sign())
+    }
+
+    /// Wire protocol section 2.3.
+    #[test]
+    fn equals_the_published_client() {
+        assert_eq!(content_hash(br#"{"limit":1,"offset":0}"#), BODY_HASH);
+        assert_eq!(
+            sign(&list_grants(&[])),
+            "7c522a4c37e67bc03717b46833f1adce6ee98b73310f6916d01b529ec730adf8"
+        );
+        let actor = Labelled { caller: "svc", caller_type: "service", ..Labelled::default() };
+        assert_eq!(
+            sign(&list_grants(&actor.lines())),
+            "316bf3df42b3edcd55385310b96b7b6b21311bc1f968a94d39a9373137012e72"
+        );
+        let get = SignedParts {
+            method: "get",
+            target: &canonical_target("/sdk/agents/a%20b?q=&name=x%20y/z"),
+            content_hash: &content_hash(b""),
+            ..list_grants(&[])
+        };
+        assert_eq!(sign(&get), "1e3579a07b505225d6d4ff07032c4e5871a633ede75cf2ffd5a2a2e33a78fbb0");
+    }
+
+    #[test]
+    fn lines_have_one_order_and_empty_ones_are_left_out() {
+        let all = Labelled {
+            request_rule: "r",
+            caller: "c",
+            caller_type: "service",
+            actor_id: "i",
+            actor_context: "{}",
+            target: "t",
+            grant: "g",
+            provider: "p",
+            account: "a",
+            label: "l",
+            user_token: "u",
+            reason: "why: because",
+        };
+        let lines = all.lines();
+        let parts = SignedParts { constraints: Some("grants:read"), ..list_grants(&lines) };
+        assert_eq!(
+            parts.string_to_sign(),
+            format!(
+                "POST\n/sdk/grants/list\n1760000000\n{NONCE}\n{BODY_HASH}\ngrants:read\nrequest-rule:r\ncaller:c\n\
+                 caller-type:service\nactor-id:i\nactor-context:{{}}\nalter-target:t\nalter-grant:g\nalter-provider:p\n\
+                 alter-account:a\nalter-label:l\nalter-user-token:u\nalter-reason:why: because"
+            )
+        );
+        let bare = list_grants(&[]).string_to_sign();
+        assert!(bare.ends_with(&format!("{BODY_HASH}\n")));
+        let empty = SignedParts { constraints: Some(""), ..list_grants(&[("caller", "")]) };
+        assert_eq!(empty.string_to_sign(), bare);
+        let reason = list_grants(&[("alter-reason", "x")]).string_to_sign();
+        assert_eq!(reason, format!("{bare}\nalter-reason:x"));
+    }
+
+    #[test]
+    fn every_part_is_covered() {
+        let lines = [("caller", "svc"), ("alter-grant", "g")];
+        let whole = SignedParts { constraints: Some("a:b"), ..list_grants(&lines) };
+        let changed = [
+            SignedParts { method: "PUT", ..whole },
+            SignedParts { target: "/sdk/grants/lisu", ..whole },
+            SignedParts { timestamp: "1760000001", ..whole },
+            SignedParts { nonce: "1", ..whole },
+            SignedParts { content_hash: UNSIGNED_PAYLOAD, ..whole },
+            SignedParts { constraints: None, ..whole },
+            SignedParts { constraints: Some("a:b,c:d"), ..whole },
+            SignedParts { labelled: &[("caller", "svc")], ..whole },
+            SignedParts { labelled: &[("caller", "svd"), ("alter-grant", "g")], ..whole },
+            SignedParts { labelled: &[("caller-type", "svc"), ("alter-grant", "g")], ..whole },
+            SignedParts {
+                labelled: &[("caller", "svc"), ("alter-grant", "g"), ("alter-label", "l")],
+                ..whole
+            },
+        ];
+        let key = SigningKey::derive(&Secret::new(KEY.to_owned()));
+        let signature = sign(&whole);
+        assert!(key.verify(&whole.string_to_sign(), &signature));
+        for parts in changed {
+            assert!(!key.verify(&parts.string_to_sign(), &signature), "{}", parts.string_to_sign());
+        }
+    }
+}
