@@ -1,10 +1,214 @@
 //! The only file that spells keys.
+//!
+//! Main: `org#…`, `app#…`, `key#<public part>`, `grant#…`, `pat#<public part>`, `nonce#…`. Vault: `credential#…`,
+//! `signing#<public part>`, `data-keys#<app>`. Audit: `audit#<app>#<month>#<shard>`, `used#<grant>`.
+//! Sort parts that begin with an id order by creation, because ids are UUIDv7.
 
-use alter_api_types::KeyId;
+use alter_api_types::{AgentId, AppId, CredentialId, EventId, GrantId, KeyId, OrgId, SecretId, UserId};
+use jiff::{Timestamp, tz::TimeZone};
 
-use crate::port::Key;
+use crate::{
+    model::Principal,
+    port::{IndexKey, Key, KeyPurpose},
+};
+
+/// How many partitions share one app's audit rows of a month, so that a busy app does not heat one partition.
+pub const AUDIT_SHARDS: u8 = 4;
+
+pub fn org(id: OrgId) -> Key {
+    Key::new(format!("org#{id}"), "org")
+}
+
+/// Where the first organization of an installation is noted.
+pub fn installation() -> Key {
+    Key::new("installation", "installation")
+}
+
+pub fn app(id: AppId) -> Key {
+    Key::new(format!("app#{id}"), "app")
+}
+
+/// An organization's apps.
+pub fn org_apps(org: OrgId) -> String {
+    format!("org#{org}/apps")
+}
+
+pub fn org_app(org: OrgId, app: AppId) -> IndexKey {
+    Key::new(org_apps(org), app.to_string())
+}
+
+pub fn api_key(public_part: &str) -> Key {
+    Key::new(format!("key#{public_part}"), "key")
+}
+
+/// An app's API keys.
+pub fn app_keys(app: AppId) -> String {
+    format!("app#{app}/keys")
+}
+
+pub fn app_key(app: AppId, key: KeyId) -> IndexKey {
+    Key::new(app_keys(app), key.to_string())
+}
+
+/// An agent's API keys.
+pub fn agent_keys(agent: AgentId) -> String {
+    format!("agent#{agent}/keys")
+}
+
+pub fn agent_key(agent: AgentId, key: KeyId) -> IndexKey {
+    Key::new(agent_keys(agent), key.to_string())
+}
+
+pub fn signing_key(public_part: &str) -> Key {
+    Key::new(format!("signing#{public_part}"), "signing")
+}
+
+pub fn data_keys(app: AppId, purpose: KeyPurpose) -> Key {
+    Key::new(format!("data-keys#{app}"), purpose.as_str())
+}
+
+pub fn agent(id: AgentId) -> Key {
+    Key::new(format!("agent#{id}"), "agent")
+}
+
+/// An app's agents.
+pub fn app_agents(app: AppId) -> String {
+    format!("app#{app}/agents")
+}
+
+pub fn app_agent(app: AppId, agent: AgentId) -> IndexKey {
+    Key::new(app_agents(app), agent.to_string())
+}
+
+/// Holds an agent's name against a second agent of the app.
+pub fn agent_name(app: AppId, name: &str) -> Key {
+    Key::new(format!("app#{app}"), format!("agent-name#{name}"))
+}
+
+pub fn secret(id: SecretId) -> Key {
+    Key::new(format!("secret#{id}"), "secret")
+}
+
+/// An app's managed secrets.
+pub fn app_secrets(app: AppId) -> String {
+    format!("app#{app}/secrets")
+}
+
+pub fn app_secret(app: AppId, secret: SecretId) -> IndexKey {
+    Key::new(app_secrets(app), secret.to_string())
+}
+
+/// Holds a slug against a second managed secret of the app; its body names the secret.
+pub fn secret_slug(app: AppId, slug: &str) -> Key {
+    Key::new(format!("app#{app}"), format!("slug#{slug}"))
+}
+
+pub fn credential(id: CredentialId) -> Key {
+    Key::new(format!("credential#{id}"), "credential")
+}
+
+pub fn grant(id: GrantId) -> Key {
+    Key::new(format!("grant#{id}"), "grant")
+}
+
+/// An app's grants.
+pub fn app_grants(app: AppId) -> String {
+    format!("app#{app}/grants")
+}
+
+pub fn app_grant(app: AppId, grant: GrantId) -> IndexKey {
+    Key::new(app_grants(app), grant.to_string())
+}
+
+/// A managed secret's grants.
+pub fn secret_grants(secret: SecretId) -> String {
+    format!("secret#{secret}/grants")
+}
+
+pub fn secret_grant(secret: SecretId, grant: GrantId) -> IndexKey {
+    Key::new(secret_grants(secret), grant.to_string())
+}
+
+/// The grants of one principal in an app. System grants share one partition, which no call by provider ever reads.
+pub fn principal_grants(app: AppId, principal: &Principal) -> String {
+    match principal {
+        Principal::User { user_id } => format!("app#{app}/user#{user_id}"),
+        Principal::Group { idp_id, external_group_id } => format!("app#{app}/group#{idp_id}#{external_group_id}"),
+        Principal::System => format!("app#{app}/system"),
+        Principal::Agent { agent_id } => format!("app#{app}/agent#{agent_id}"),
+    }
+}
+
+/// A principal's grants sort by provider, then by creation.
+pub fn principal_grant(app: AppId, principal: &Principal, provider_id: &str, grant: GrantId) -> IndexKey {
+    Key::new(principal_grants(app, principal), format!("{}{grant}", provider_prefix(provider_id)))
+}
+
+pub fn provider_prefix(provider_id: &str) -> String {
+    format!("{provider_id}#")
+}
+
+/// Holds a label against a sibling: two grants on one credential for one principal kind read differently.
+pub fn grant_label(credential: CredentialId, label: &str) -> Key {
+    Key::new(format!("credential#{credential}/labels"), format!("label#{label}"))
+}
 
 /// A used nonce of a key.
 pub fn nonce(key: KeyId, nonce: &str) -> Key {
     Key::new(format!("nonce#{key}#{nonce}"), "nonce")
+}
+
+pub fn operator_token(public_part: &str) -> Key {
+    Key::new(format!("pat#{public_part}"), "pat")
+}
+
+/// An organization's operator tokens.
+pub fn org_tokens(org: OrgId) -> String {
+    format!("org#{org}/pats")
+}
+
+/// The month in which an event falls, as `2026-11`; audit partitions are cut by it.
+pub fn audit_month(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string()
+}
+
+pub fn audit_shard(event: EventId) -> u8 {
+    event.as_bytes().last().copied().unwrap_or(0) % AUDIT_SHARDS
+}
+
+/// Events of `scope` (an app, or an organization for what concerns no app) in one month and shard.
+pub fn audit_partition(scope: &str, month: &str, shard: u8) -> String {
+    format!("audit#{scope}#{month}#{shard}")
+}
+
+pub fn audit_scope_app(app: AppId) -> String {
+    format!("app#{app}")
+}
+
+pub fn audit_scope_org(org: OrgId) -> String {
+    format!("org#{org}")
+}
+
+pub fn audit_event(scope: &str, at: Timestamp, event: EventId) -> Key {
+    Key::new(audit_partition(scope, &audit_month(at), audit_shard(event)), event.to_string())
+}
+
+/// All events of a grant.
+pub fn audit_of_grant(grant: GrantId) -> String {
+    format!("audit-grant#{grant}")
+}
+
+/// All events of an agent.
+pub fn audit_of_agent(agent: AgentId) -> String {
+    format!("audit-agent#{agent}")
+}
+
+/// All events of a user, over all apps.
+pub fn audit_of_user(user: UserId) -> String {
+    format!("audit-user#{user}")
+}
+
+/// When a grant was last used; written by the audit-writer, so that the call path writes no configuration.
+pub fn last_used(grant: GrantId) -> Key {
+    Key::new(format!("used#{grant}"), "used")
 }

@@ -7,10 +7,18 @@ pub mod auth;
 pub mod catalogue;
 pub mod crypto;
 pub mod egress;
+pub mod error;
+pub mod flow;
 pub mod inject;
 pub mod keyspace;
+pub mod model;
+pub mod policy;
 pub mod port;
 pub mod redact;
+pub mod repo;
 pub mod secret;
+pub mod state;
+pub mod web;
 
 pub use alter_api_types as api;
+pub use error::{Error, Result};

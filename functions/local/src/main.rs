@@ -1,0 +1,3 @@
+//! `alter`: the vault, its command line and its demo.
+
+fn main() {}

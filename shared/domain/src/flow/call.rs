@@ -1,0 +1,411 @@
+//! The call, in order: read, authenticate, authorize, record the intent, open, inject, send. The credential exists between
+//! opening and sending, in this file and `inject`, and nowhere else.
+
+use std::sync::Arc;
+
+use alter_api_types::{EventId, GrantId, UserId};
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Caller, Relations,
+    authenticate::{claim, verify},
+    load::{Loaded, Slot},
+    record::{finish, refusal},
+    respond::InFlightRecord,
+};
+use crate::{
+    auth::Presented,
+    egress::{EgressError, EgressRules, Target, check_method, check_request_header},
+    error::{Candidate, Error, Result},
+    inject::{OutgoingHead, Payload, inject, needs_whole_body},
+    model::{Agent, AuditEvent, CallFacts, EventKind, GrantRef, GrantStatus, Outcome, Phase, Principal, Surface},
+    policy::{Authorized, Facts, authorize},
+    port::HttpClient,
+    redact::Redactor,
+    repo::{Credentials, Grants, ManagedSecrets},
+    state::{CredentialOpener, Ports, SigningKeys},
+};
+
+/// How a call names the grant that it uses.
+#[derive(Debug, Clone)]
+pub enum Selector {
+    Grant(GrantId),
+    /// By provider; the rest narrows it to one.
+    Provider { provider_id: String, label: Option<String>, app_user_id: Option<UserId> },
+}
+
+/// The body to send.
+pub enum CallBody {
+    Bytes(Bytes),
+    Stream(Body),
+}
+
+/// A call as it arrived: nothing in it is checked yet.
+pub struct Call {
+    pub selector: Selector,
+    pub user_token: Option<String>,
+    pub method: String,
+    pub url: String,
+    pub query: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
+    pub body: CallBody,
+    pub reason: Option<String>,
+}
+
+/// A call that has reached the provider: its answer streams, and its final audit row is still to be written.
+pub struct InFlight {
+    pub call_id: EventId,
+    /// Status, headers and body as the provider sent them, decoded, cleaned and without an echo of the credential.
+    pub response: http::Response<Body>,
+    pub record: InFlightRecord,
+}
+
+/// The most bytes of a reason.
+const MAX_REASON_BYTES: usize = 2048;
+const MAX_CANDIDATES: usize = 20;
+
+/// Everything that a call needs. One per runtime.
+#[derive(Clone)]
+pub struct CallService {
+    pub ports: Ports,
+    pub signing: SigningKeys,
+    pub opener: CredentialOpener,
+    pub http: Arc<dyn HttpClient>,
+    pub rules: EgressRules,
+    pub relations: Arc<Relations>,
+}
+
+impl CallService {
+    /// Brings the call to the provider, whose response head must arrive before the deadline. On an error the provider was not reached, or the error says that it was.
+    pub async fn start(&self, presented: &Presented, call: Call, deadline: Instant) -> Result<InFlight> {
+        let ports = &self.ports;
+        let (caller, loaded, found) = self.identify(presented, &call).await?;
+        let now = ports.clock.now();
+        let id: EventId = ports.id_at(now)?;
+        let mut event = intent(id, &caller, &call, now);
+        let claim = ports.nonces.claim(claim(&caller, presented));
+        match self.decide(&caller, &call, &loaded, found, &mut event, now) {
+            Err(error) => {
+                event.phase = Phase::Final;
+                event.outcome = Some(refusal(&error));
+                let (claimed, recorded) = tokio::join!(claim, ports.audit.record(event.encode()?));
+                recorded?;
+                if claimed? { Err(error) } else { Err(Error::NonceReplayed) }
+            }
+            Ok((authorized, target, head)) => {
+                // Intent, nonce and opening are one round. The credential is opened only now, and used only if both held.
+                let open = self.open(authorized, loaded.item(Slot::CredentialRing), &caller);
+                let (claimed, recorded, opened) = tokio::join!(claim, ports.audit.record(event.encode()?), open);
+                recorded?;
+                let result = match claimed {
+                    Ok(true) => match opened {
+                        Ok(opened) => self.send(opened, (target, head, call.body), deadline, &event).await,
+                        Err(error) => Err(error),
+                    },
+                    Ok(false) => Err(Error::NonceReplayed),
+                    Err(error) => Err(error.into()),
+                };
+                match result {
+                    Ok(sent) => Ok(InFlight {
+                        call_id: id,
+                        response: sent.response,
+                        record: InFlightRecord::new(ports.clone(), event, sent.request_bytes, sent.redacted),
+                    }),
+                    Err(error) => {
+                        self.refuse(&mut event, &error).await;
+                        Err(error)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn refuse(&self, event: &mut AuditEvent, error: &Error) {
+        event.phase = Phase::Final;
+        let elapsed = self.ports.clock.now().duration_since(event.at).as_millis();
+        event.outcome = Some(Outcome { latency_ms: u64::try_from(elapsed).ok(), ..refusal(error) });
+        finish(&self.ports, event).await;
+    }
+
+    /// Reads and authenticates: one round when warm, two when cold; a call by provider looks its grant up in between.
+    async fn identify(&self, presented: &Presented, call: &Call) -> Result<(Caller, Loaded, Result<()>)> {
+        let ports = &self.ports;
+        let named = match &call.selector {
+            Selector::Grant(id) => Some(*id),
+            Selector::Provider { .. } => None,
+        };
+        let mut loaded = Loaded::default();
+        let memory = Some((self.relations.as_ref(), &self.signing, &self.opener));
+        loaded.first_round(ports, presented, memory, named).await?;
+        let by_id = Some((self.relations.as_ref(), &self.opener));
+        loaded.second_round(ports, presented, &self.signing, by_id).await?;
+        let caller = verify(ports, &self.signing, presented, &loaded, ports.clock.now()).await?;
+        let Selector::Provider { provider_id, label, app_user_id } = &call.selector else {
+            return Ok((caller, loaded, Ok(())));
+        };
+        // Scope and provider mode's other rules are for `decide`; a caller who may not call learns nothing here.
+        let found = match caller.scopes.require("proxy:execute") {
+            Ok(()) => self.resolve(&caller, provider_id, label.as_deref(), *app_user_id).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(grant) => {
+                loaded.read_grant(ports, grant).await?;
+                loaded.second_round(ports, presented, &self.signing, by_id).await?;
+                Ok((caller, loaded, Ok(())))
+            }
+            Err(error) => Ok((caller, loaded, Err(error))),
+        }
+    }
+
+    /// Finds the one grant that a call by provider means. Several are an error: none is ever picked. System grants are
+    /// never found this way.
+    async fn resolve(
+        &self,
+        caller: &Caller,
+        provider_id: &str,
+        label: Option<&str>,
+        user: Option<UserId>,
+    ) -> Result<GrantId> {
+        let table = self.ports.table.as_ref();
+        let now = self.ports.clock.now();
+        let found = match (caller.agent(), user) {
+            (Some(agent_id), _) => {
+                Grants(table).find_by_provider(caller.app_id, &Principal::Agent { agent_id }, provider_id).await?
+            }
+            (None, Some(user_id)) => {
+                Grants(table).find_by_provider(caller.app_id, &Principal::User { user_id }, provider_id).await?
+            }
+            (None, None) => match ManagedSecrets(table).find_by_slug(caller.app_id, provider_id).await? {
+                Some(secret) => Grants(table).list_of_secret(secret.value.id, 1000, None).await?.items,
+                None => Vec::new(),
+            },
+        };
+        let mut candidates: Vec<_> = found
+            .into_iter()
+            .filter(|grant| match grant.principal {
+                Principal::System => false,
+                Principal::Agent { agent_id } => caller.agent() == Some(agent_id),
+                Principal::User { .. } | Principal::Group { .. } => true,
+            })
+            .filter(|grant| grant.status(now) == GrantStatus::Active)
+            .filter(|grant| label.is_none() || grant.label.as_deref() == label)
+            .collect();
+        match (candidates.len(), caller.agent_key()) {
+            (1, _) => {}
+            (0, Some(agent_id)) => {
+                return Err(Error::NoDelegatedGrant { provider_id: provider_id.to_owned(), agent_id });
+            }
+            (0, None) => {
+                return Err(Error::GrantNotFound {
+                    provider_id: Some(provider_id.to_owned()),
+                    agent_id: caller.agent(),
+                });
+            }
+            (several, _) => {
+                candidates.truncate(MAX_CANDIDATES);
+                let candidate = |grant: crate::model::Grant| Candidate {
+                    grant_id: grant.id,
+                    label: grant.label,
+                    account_identifier: None,
+                    account_display_name: None,
+                };
+                return Err(Error::AmbiguousGrant {
+                    provider_id: provider_id.to_owned(),
+                    candidates: candidates.into_iter().map(candidate).collect(),
+                    truncated: several > MAX_CANDIDATES,
+                });
+            }
+        }
+        candidates.pop().map(|grant| grant.id).ok_or_else(Error::grant_not_found)
+    }
+
+    /// May this call be made? Pure: all that it rests on was read. What the audit row says of the grant is filled in here.
+    fn decide(
+        &self,
+        caller: &Caller,
+        call: &Call,
+        loaded: &Loaded,
+        found: Result<()>,
+        event: &mut AuditEvent,
+        now: Timestamp,
+    ) -> Result<(Authorized, Target, OutgoingHead)> {
+        found?;
+        if call.user_token.is_some() {
+            // No identity provider is configured, so no token can be verified: refused, never ignored.
+            return Err(Error::JwtValidation);
+        }
+        let by_provider = match &call.selector {
+            Selector::Grant(_) => None,
+            Selector::Provider { provider_id, .. } => Some(provider_id.clone()),
+        };
+        let agent = match loaded.read::<Agent>(Slot::ActingAgent)? {
+            Some(agent) => Some(agent),
+            None => loaded.read(Slot::Agent)?,
+        };
+        let facts = Facts {
+            grant: loaded.read(Slot::Grant)?,
+            secret: loaded.read(Slot::Secret)?,
+            credential: loaded.item(Slot::Credential).map(Credentials::read).transpose()?,
+            agent,
+            by_provider,
+        };
+        let of_this_app = facts.grant.as_ref().filter(|grant| grant.app_id == caller.app_id);
+        event.grant = of_this_app.map(GrantRef::from);
+        let authorized = authorize(caller, facts, now).inspect_err(|error| {
+            // What the caller may not know of is not tied to their call in the record either.
+            if matches!(error, Error::GrantNotFound { .. }) {
+                event.grant = None;
+            }
+        })?;
+        let target = self.destination(call, &authorized)?;
+        if let Some(facts) = &mut event.call {
+            facts.host = target.host().to_owned();
+            facts.path = bounded(target.url().path());
+        }
+        if call.reason.as_ref().is_some_and(|reason| reason.len() > MAX_REASON_BYTES) {
+            return Err(Error::field("invalid_reason", "A reason has at most 2048 bytes."));
+        }
+        let head = outgoing_head(call, &target, &authorized)?;
+        Ok((authorized, target, head))
+    }
+
+    fn destination(&self, call: &Call, authorized: &Authorized) -> Result<Target> {
+        let target = Target::parse(&call.url, &self.rules)
+            .and_then(|target| target.with_query(&call.query))
+            .map_err(egress_error)?;
+        target.check_hosts(&authorized.secret().allowed_hosts).map_err(egress_error)?;
+        Ok(target)
+    }
+
+    async fn open(&self, authorized: Authorized, ring: Option<&crate::port::Item>, caller: &Caller) -> Result<Opened> {
+        let (_, secret, credential) = authorized.into_parts();
+        let fields = self.opener.open(self.ports.table.as_ref(), caller.org_id, &credential, ring).await?;
+        Ok(Opened { secret, fields })
+    }
+
+    /// Injects and sends. The credential's plaintext ends its life here, but for the reply scanner's patterns.
+    async fn send(
+        &self,
+        opened: Opened,
+        (target, mut head, body): (Target, OutgoingHead, CallBody),
+        deadline: Instant,
+        event: &AuditEvent,
+    ) -> Result<Sent> {
+        let injection = &opened.secret.injection;
+        let body = match body {
+            CallBody::Stream(stream) if needs_whole_body(injection, &head.url) => {
+                CallBody::Bytes(super::respond::whole_body(stream).await?)
+            }
+            other => other,
+        };
+        let payload = match &body {
+            CallBody::Bytes(bytes) => Payload::Bytes(bytes),
+            CallBody::Stream(_) => Payload::Streaming,
+        };
+        let injected = inject(injection, &opened.fields, &mut head, payload, event.at).map_err(|error| match error {
+            crate::inject::InjectError::CallerSetsInjected(name) => Error::ForbiddenHeader(name),
+            other => Error::field("credential_not_injectable", other.to_string()),
+        })?;
+        let redactor = Redactor::new(&injected.values);
+        let target = if head.url == *target.url() {
+            target
+        } else {
+            // An injected query parameter changed the URL, not where it leads.
+            let target = Target::parse(head.url.as_str(), &self.rules).map_err(egress_error)?;
+            target.check_hosts(&opened.secret.allowed_hosts).map_err(egress_error)?;
+            target
+        };
+        let (body, request_bytes) = match body {
+            CallBody::Bytes(bytes) => {
+                let length = bytes.len() as u64;
+                (Body::from(bytes), Some(length))
+            }
+            CallBody::Stream(stream) => (stream, None),
+        };
+        let mut request = http::Request::new(body);
+        *request.method_mut() = head.method;
+        *request.uri_mut() = target.uri();
+        *request.headers_mut() = head.headers;
+        tracing::debug!(call = %event.id, host = target.host(), "sending");
+        let response = timeout_at(deadline, self.http.send(request)).await.map_err(|_| Error::UpstreamTimeout)??;
+        let (response, redacted) = super::respond::clean(response, redactor)?;
+        Ok(Sent { response, request_bytes, redacted })
+    }
+}
+
+struct Opened {
+    secret: crate::model::ManagedSecret,
+    fields: crate::inject::CredentialFields,
+}
+
+struct Sent {
+    response: http::Response<Body>,
+    request_bytes: Option<u64>,
+    redacted: bool,
+}
+
+fn intent(id: EventId, caller: &Caller, call: &Call, now: Timestamp) -> AuditEvent {
+    let provider_id = match &call.selector {
+        Selector::Grant(_) => None,
+        Selector::Provider { provider_id, .. } => Some(bounded(provider_id)),
+    };
+    AuditEvent {
+        id,
+        org_id: caller.org_id,
+        app_id: Some(caller.app_id),
+        at: now,
+        kind: EventKind::Call,
+        phase: Phase::Intent,
+        actor: caller.actor(),
+        surface: Some(Surface::Sdk),
+        grant: None,
+        call: Some(CallFacts {
+            method: bounded(&call.method),
+            host: String::new(),
+            path: String::new(),
+            provider_id,
+            reason: call.reason.clone().filter(|reason| reason.len() <= MAX_REASON_BYTES),
+            context: caller.attribution.context.clone(),
+            traceparent: caller.attribution.traceparent.clone(),
+        }),
+        outcome: None,
+        detail: std::collections::BTreeMap::new(),
+    }
+}
+
+/// Text from outside, short enough for a row.
+fn bounded(text: &str) -> String {
+    match text.char_indices().nth(1024) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+fn outgoing_head(call: &Call, target: &Target, authorized: &Authorized) -> Result<OutgoingHead> {
+    let method = Method::from_bytes(call.method.as_bytes())
+        .map_err(|_| Error::field("invalid_method", "The method is not an HTTP method."))?;
+    check_method(&method).map_err(|_| Error::field("invalid_method", "This method is not forwarded."))?;
+    let mut headers = HeaderMap::with_capacity(call.headers.len() + 4);
+    for (name, value) in &call.headers {
+        let (name, value) =
+            check_request_header(name, value).map_err(|_| Error::ForbiddenHeader(bounded(name)))?;
+        headers.append(name, value);
+    }
+    authorized.secret().default_headers.apply(&mut headers);
+    // A compressed echo of the credential could not be recognised as it streams by; servers that compress anyway are
+    // decoded.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Ok(OutgoingHead { method, url: target.url().clone(), headers })
+}
+
+fn egress_error(error: EgressError) -> Error {
+    match error {
+        EgressError::TooLong => Error::QueryTooLong,
+        other => Error::BlockedDestination(other.reason().to_owned()),
+    }
+}

@@ -1,0 +1,104 @@
+//! Issuing and revoking grants, from whatever surface.
+
+use std::collections::BTreeMap;
+
+use alter_api_types::{AppId, GrantId, OrgId, SecretId};
+
+use super::{Subject, recorded};
+use crate::{
+    error::{Error, Result},
+    model::{Actor, EventKind, Grant, GrantPolicy, GrantRef, GrantState, Principal, Surface, label},
+    repo::{Agents, Grants, ManagedSecrets, Stored},
+    state::Ports,
+};
+
+/// A grant to be made on a managed secret.
+#[derive(Debug, Clone)]
+pub struct NewGrant {
+    pub secret_id: SecretId,
+    pub principal: Principal,
+    pub label: Option<String>,
+    pub policy: GrantPolicy,
+}
+
+/// Binds a managed secret to a principal.
+pub async fn issue_grant(
+    ports: &Ports,
+    (org_id, app_id): (OrgId, AppId),
+    new: NewGrant,
+    actor: Actor,
+    surface: Surface,
+) -> Result<Grant> {
+    let table = ports.table.as_ref();
+    let secret = ManagedSecrets(table).get(app_id, new.secret_id).await?.value;
+    match &new.principal {
+        Principal::Agent { agent_id } => Agents(table).get(app_id, *agent_id).await?.value.usable()?,
+        Principal::Group { external_group_id, .. } if external_group_id.is_empty() || external_group_id.len() > 255 => {
+            return Err(Error::field("invalid_principal", "external_group_id has 1 to 255 characters."));
+        }
+        Principal::User { .. } | Principal::Group { .. } | Principal::System => {}
+    }
+    let needs_label = matches!(new.principal, Principal::User { .. } | Principal::Group { .. });
+    let label = new.label.as_deref().map(label).transpose()?;
+    if needs_label && label.is_none() {
+        return Err(Error::field("label_required", "A user's or group's grant needs a label: people read it in the Wallet."));
+    }
+    let grant = Grant {
+        id: ports.new_id()?,
+        app_id,
+        secret_id: secret.id,
+        credential_id: secret.credential_id,
+        provider_id: secret.slug,
+        principal: new.principal,
+        label,
+        policy: new.policy,
+        state: GrantState::Active,
+        created_at: ports.clock.now(),
+    };
+    let subject = Subject {
+        kind: EventKind::GrantCreated,
+        org_id,
+        app_id: Some(app_id),
+        actor,
+        surface,
+        grant: Some(GrantRef::from(&grant)),
+        detail: BTreeMap::new(),
+    };
+    recorded(ports, subject, Grants(table).create(&grant)).await?;
+    Ok(grant)
+}
+
+/// Ends a grant. The very next call with it fails; calls in flight finish.
+pub async fn revoke_grant(
+    ports: &Ports,
+    (org_id, app_id): (OrgId, AppId),
+    id: GrantId,
+    reason: Option<String>,
+    actor: Actor,
+    surface: Surface,
+) -> Result<Grant> {
+    if reason.as_ref().is_some_and(|reason| reason.len() > 2048) {
+        return Err(Error::field("invalid_reason", "A reason has at most 2048 bytes."));
+    }
+    // Two clicks at once: one write wins, the other reads again and finds the grant revoked.
+    for _ in 0..3 {
+        let now = ports.clock.now();
+        let found = Grants(ports.table.as_ref()).get(app_id, id).await?;
+        let revoked: Stored<Grant> = found.try_map(|grant| grant.revoke(now, surface, reason.clone()))?;
+        let subject = Subject {
+            kind: EventKind::GrantRevoked,
+            org_id,
+            app_id: Some(app_id),
+            actor: actor.clone(),
+            surface,
+            grant: Some(GrantRef::from(&revoked.value)),
+            detail: reason.iter().map(|reason| ("reason".to_owned(), reason.clone())).collect(),
+        };
+        match recorded(ports, subject, Grants(ports.table.as_ref()).update(&revoked, now)).await {
+            Ok(()) => return Ok(revoked.value),
+            Err(Error::Conflict { code: "concurrent_update", .. }) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Err(Error::Throttled)
+}

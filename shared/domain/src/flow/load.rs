@@ -1,0 +1,199 @@
+//! Reading what a call needs: one strongly consistent batch when warm, two when cold.
+//!
+//! Relations that never change (key → app and agent, grant → secret and credential) are remembered, so that a warm call
+//! can name all its items at once. Nothing that may change is remembered: status, expiry and rules are read every time.
+
+use alter_api_types::{AgentId, AppId, CredentialId, GrantId, OrgId, SecretId};
+use quick_cache::sync::Cache;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    auth::Presented,
+    error::Result,
+    keyspace,
+    model::{ApiKey, Grant, KeyHolder, Principal},
+    port::{Item, Key, KeyPurpose, TableName},
+    repo::decode,
+    state::{CredentialOpener, Ports, SigningKeys},
+};
+
+/// What can be read for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    Key,
+    Signing,
+    SigningRing,
+    /// The agent whose own key was presented.
+    Agent,
+    /// The agent that an app's key acts for.
+    ActingAgent,
+    Grant,
+    Secret,
+    Credential,
+    CredentialRing,
+}
+
+const SLOTS: usize = 9;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct KeyRelation {
+    org: OrgId,
+    app: AppId,
+    agent: Option<AgentId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct GrantRelation {
+    secret: SecretId,
+    credential: CredentialId,
+}
+
+/// Remembered relations, bounded.
+pub struct Relations {
+    keys: Cache<String, KeyRelation>,
+    grants: Cache<GrantId, GrantRelation>,
+}
+
+impl Relations {
+    /// Remembers at most `capacity` keys and as many grants; about 200 bytes each.
+    pub fn new(capacity: usize) -> Self {
+        Self { keys: Cache::new(capacity), grants: Cache::new(capacity) }
+    }
+}
+
+/// What was read so far.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    items: [Option<Option<Item>>; SLOTS],
+}
+
+impl Loaded {
+    pub(super) fn item(&self, slot: Slot) -> Option<&Item> {
+        self.items.get(slot as usize).and_then(Option::as_ref).and_then(Option::as_ref)
+    }
+
+    pub(super) fn read<T: DeserializeOwned>(&self, slot: Slot) -> Result<Option<T>> {
+        self.item(slot).map(decode).transpose()
+    }
+
+    fn has(&self, slot: Slot) -> bool {
+        self.items.get(slot as usize).is_some_and(Option::is_some)
+    }
+
+    async fn fetch(&mut self, ports: &Ports, wanted: Vec<(Slot, TableName, Key)>) -> Result<()> {
+        let (slots, keys): (Vec<Slot>, Vec<(TableName, Key)>) = wanted
+            .into_iter()
+            .filter(|(slot, ..)| !self.has(*slot))
+            .map(|(slot, table, key)| (slot, (table, key)))
+            .unzip();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        for (slot, item) in slots.into_iter().zip(ports.table.get_many(&keys).await?) {
+            if let Some(place) = self.items.get_mut(slot as usize) {
+                *place = Some(item);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all that can be named from the request and from remembered relations.
+    pub(super) async fn first_round(
+        &mut self,
+        ports: &Ports,
+        presented: &Presented,
+        relations: Option<(&Relations, &SigningKeys, &CredentialOpener)>,
+        grant: Option<GrantId>,
+    ) -> Result<()> {
+        let public_part = presented.public_part();
+        let mut wanted = vec![(Slot::Key, TableName::Main, keyspace::api_key(public_part))];
+        if presented.plain_key().is_none() {
+            wanted.push((Slot::Signing, TableName::Vault, keyspace::signing_key(public_part)));
+        }
+        if let Some(agent) = presented.caller_agent() {
+            wanted.push((Slot::ActingAgent, TableName::Main, keyspace::agent(agent)));
+        }
+        if let Some(id) = grant {
+            wanted.push((Slot::Grant, TableName::Main, keyspace::grant(id)));
+        }
+        if let Some((relations, signing, opener)) = relations {
+            if let Some(key) = relations.keys.get(public_part) {
+                wanted.extend(key.agent.map(|id| (Slot::Agent, TableName::Main, keyspace::agent(id))));
+                if presented.plain_key().is_none() && !signing.warm(key.org, key.app) {
+                    wanted.push(ring(Slot::SigningRing, key.app, KeyPurpose::Signing));
+                }
+                if grant.is_some() && !opener.warm(key.org, key.app) {
+                    wanted.push(ring(Slot::CredentialRing, key.app, KeyPurpose::Credential));
+                }
+            }
+            if let Some(known) = grant.and_then(|id| relations.grants.get(&id)) {
+                wanted.extend(of_grant(known));
+            }
+        }
+        self.fetch(ports, wanted).await
+    }
+
+    /// Reads what only the first round could name.
+    pub(super) async fn second_round(
+        &mut self,
+        ports: &Ports,
+        presented: &Presented,
+        signing: &SigningKeys,
+        call: Option<(&Relations, &CredentialOpener)>,
+    ) -> Result<()> {
+        let mut wanted = Vec::new();
+        let key: Option<ApiKey> = self.read(Slot::Key)?;
+        if let Some(key) = &key {
+            let agent = match key.holder {
+                KeyHolder::App => None,
+                KeyHolder::Agent { agent_id } => Some(agent_id),
+            };
+            wanted.extend(agent.map(|id| (Slot::Agent, TableName::Main, keyspace::agent(id))));
+            if presented.plain_key().is_none() && !signing.warm(key.org_id, key.app_id) {
+                wanted.push(ring(Slot::SigningRing, key.app_id, KeyPurpose::Signing));
+            }
+            if let Some((relations, opener)) = call {
+                let relation = KeyRelation { org: key.org_id, app: key.app_id, agent };
+                remember(&relations.keys, key.public_part.clone(), relation);
+                if !opener.warm(key.org_id, key.app_id) {
+                    wanted.push(ring(Slot::CredentialRing, key.app_id, KeyPurpose::Credential));
+                }
+            }
+        }
+        if let Some((relations, _)) = call
+            && !(self.has(Slot::Secret) && self.has(Slot::Credential))
+            && let Some(grant) = self.read::<Grant>(Slot::Grant)?
+            && key.is_some_and(|key| key.app_id == grant.app_id)
+        {
+            let relation = GrantRelation { secret: grant.secret_id, credential: grant.credential_id };
+            remember(&relations.grants, grant.id, relation);
+            wanted.extend(of_grant(relation));
+            if let (Principal::Agent { agent_id }, false) = (grant.principal, self.has(Slot::ActingAgent)) {
+                wanted.push((Slot::Agent, TableName::Main, keyspace::agent(agent_id)));
+            }
+        }
+        self.fetch(ports, wanted).await
+    }
+
+    /// Takes a grant that was found by provider, as if the request had named it.
+    pub(super) async fn read_grant(&mut self, ports: &Ports, id: GrantId) -> Result<()> {
+        self.fetch(ports, vec![(Slot::Grant, TableName::Main, keyspace::grant(id))]).await
+    }
+}
+
+fn remember<K: Eq + std::hash::Hash + Clone, V: Clone + PartialEq>(cache: &Cache<K, V>, key: K, value: V) {
+    if cache.get(&key).as_ref() != Some(&value) {
+        cache.insert(key, value);
+    }
+}
+
+fn of_grant(grant: GrantRelation) -> [(Slot, TableName, Key); 2] {
+    [
+        (Slot::Secret, TableName::Main, keyspace::secret(grant.secret)),
+        (Slot::Credential, TableName::Vault, keyspace::credential(grant.credential)),
+    ]
+}
+
+fn ring(slot: Slot, app: AppId, purpose: KeyPurpose) -> (Slot, TableName, Key) {
+    (slot, TableName::Vault, keyspace::data_keys(app, purpose))
+}

@@ -1,0 +1,238 @@
+//! Grants: who may use which credential, and until when.
+
+use alter_api_types::{AgentId, AppId, CredentialId, GrantId, IdpId, SecretId, UserId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The owner of a grant. Exactly one kind, never interchangeable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Principal {
+    /// An end user.
+    User { user_id: UserId },
+    /// A group of the identity provider: its current and future members.
+    Group { idp_id: IdpId, external_group_id: String },
+    /// The app itself: no human, no agent. Never found by provider, only by grant id.
+    System,
+    /// One agent.
+    Agent { agent_id: AgentId },
+}
+
+/// A principal's kind, as the wire spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrincipalType {
+    User,
+    Group,
+    System,
+    Agent,
+}
+
+impl PrincipalType {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::System => "system",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+impl Principal {
+    pub fn kind(&self) -> PrincipalType {
+        match self {
+            Self::User { .. } => PrincipalType::User,
+            Self::Group { .. } => PrincipalType::Group,
+            Self::System => PrincipalType::System,
+            Self::Agent { .. } => PrincipalType::Agent,
+        }
+    }
+}
+
+/// How long a grant lives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantPolicy {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The longest life, in seconds from creation, that an extension may reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ttl_seconds: Option<i64>,
+}
+
+impl GrantPolicy {
+    /// Resolves the three inputs of the wire into an expiry. `expires_at` wins over `default_ttl_seconds`, which wins over
+    /// `max_ttl_seconds`; the result is in the future and not past the maximum.
+    pub fn resolve(
+        expires_at: Option<Timestamp>,
+        default_ttl_seconds: Option<i64>,
+        max_ttl_seconds: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Self> {
+        const TEN_YEARS: i64 = 10 * 366 * 86_400;
+        let invalid = |message: &str| Error::field("invalid_grant_policy", message);
+        for ttl in [default_ttl_seconds, max_ttl_seconds].into_iter().flatten() {
+            if !(1..=TEN_YEARS).contains(&ttl) {
+                return Err(invalid("A time to live is 1 second to 10 years, in seconds."));
+            }
+        }
+        let after = |ttl: i64| {
+            now.checked_add(jiff::SignedDuration::from_secs(ttl)).map_err(|_| invalid("The expiry is out of range."))
+        };
+        let latest = max_ttl_seconds.map(after).transpose()?;
+        let chosen = match (expires_at, default_ttl_seconds) {
+            (Some(at), _) => Some(at),
+            (None, Some(ttl)) => Some(after(ttl)?),
+            (None, None) => latest,
+        };
+        if chosen.is_some_and(|at| at <= now) {
+            return Err(invalid("The expiry lies in the past."));
+        }
+        if let (Some(at), Some(latest)) = (chosen, latest)
+            && at > latest
+        {
+            return Err(invalid("The expiry is later than max_ttl_seconds allows."));
+        }
+        Ok(Self { expires_at: chosen, max_ttl_seconds })
+    }
+}
+
+/// From where something was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Surface {
+    Sdk,
+    Portal,
+    Wallet,
+    Webhook,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum GrantState {
+    Active,
+    /// Final. Access comes back only as a new grant.
+    Revoked {
+        at: Timestamp,
+        from: Surface,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+}
+
+/// A grant's state as people see it: expiry is a matter of the clock, not of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantStatus {
+    Active,
+    Expired,
+    Revoked,
+}
+
+impl GrantStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Expired, Self::Revoked].into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub id: GrantId,
+    pub app_id: AppId,
+    pub secret_id: SecretId,
+    pub credential_id: CredentialId,
+    /// The provider as calls name it: the managed secret's slug, which never changes.
+    pub provider_id: String,
+    pub principal: Principal,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    #[serde(default)]
+    pub policy: GrantPolicy,
+    pub state: GrantState,
+    pub created_at: Timestamp,
+}
+
+impl Grant {
+    pub fn status(&self, now: Timestamp) -> GrantStatus {
+        match self.state {
+            GrantState::Revoked { .. } => GrantStatus::Revoked,
+            GrantState::Active if self.policy.expires_at.is_some_and(|at| now >= at) => GrantStatus::Expired,
+            GrantState::Active => GrantStatus::Active,
+        }
+    }
+
+    /// Ends the grant for good. An expired grant can still be revoked; a revoked one cannot.
+    pub fn revoke(self, now: Timestamp, from: Surface, reason: Option<String>) -> Result<Self> {
+        match self.state {
+            GrantState::Active => Ok(Self { state: GrantState::Revoked { at: now, from, reason }, ..self }),
+            GrantState::Revoked { .. } => Err(Error::GrantRevoked { grant_id: self.id }),
+        }
+    }
+}
+
+/// A label that people read in the Wallet: as a name, 1 to 100 characters.
+pub fn label(text: &str) -> Result<String> {
+    super::name(text).map_err(|_| Error::field("invalid_label", "A label has 1 to 100 characters and no control characters."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn b099_the_policy_resolves_to_one_expiry_within_the_maximum() {
+        let resolve = |e: Option<i64>, d, m| GrantPolicy::resolve(e.map(at), d, m, at(1000)).map(|p| p.expires_at);
+        assert_eq!(resolve(None, None, None), Ok(None));
+        assert_eq!(resolve(Some(1500), Some(10), None), Ok(Some(at(1500))));
+        assert_eq!(resolve(None, Some(10), Some(100)), Ok(Some(at(1010))));
+        assert_eq!(resolve(None, None, Some(100)), Ok(Some(at(1100))));
+        for bad in [
+            resolve(Some(1000), None, None),
+            resolve(Some(1101), None, Some(100)),
+            resolve(None, Some(101), Some(100)),
+            resolve(None, Some(0), None),
+            resolve(None, None, Some(-1)),
+            resolve(None, Some(i64::MAX), None),
+        ] {
+            assert!(matches!(bad, Err(Error::InvalidField { code: "invalid_grant_policy", .. })), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn revoking_is_final_and_outranks_expiry() {
+        let id = uuid::Uuid::from_u128(1);
+        let grant = Grant {
+            id: id.into(),
+            app_id: id.into(),
+            secret_id: id.into(),
+            credential_id: id.into(),
+            provider_id: "stripe".into(),
+            principal: Principal::System,
+            label: None,
+            policy: GrantPolicy { expires_at: Some(at(10)), max_ttl_seconds: None },
+            state: GrantState::Active,
+            created_at: at(0),
+        };
+        assert_eq!(grant.status(at(9)), GrantStatus::Active);
+        assert_eq!(grant.status(at(10)), GrantStatus::Expired);
+        let revoked = grant.revoke(at(11), Surface::Sdk, None).unwrap();
+        assert_eq!(revoked.status(at(9)), GrantStatus::Revoked);
+        let text = serde_json::to_string(&revoked).unwrap();
+        assert_eq!(serde_json::from_str::<Grant>(&text).unwrap(), revoked);
+        assert!(revoked.revoke(at(12), Surface::Sdk, None).is_err());
+    }
+}

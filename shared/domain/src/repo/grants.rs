@@ -1,0 +1,183 @@
+//! Grants: by id, by app, by managed secret, by principal.
+
+use alter_api_types::{AppId, GrantId, SecretId};
+use jiff::Timestamp;
+
+use super::{Listed, Stored, decode, decode_stored, encode, list_page};
+use crate::{
+    error::{Error, Result},
+    keyspace,
+    model::{Grant, GrantStatus, Principal, PrincipalType},
+    port::{Expect, Index, Item, Op, Page, Query, StoreError, Table, TableName},
+};
+
+/// A listing by offset reads at most this many grants; what lies beyond is said to be truncated.
+pub const MAX_LISTED: usize = 10_000;
+
+/// Which principal's grants a list is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrincipalFilter {
+    Any,
+    Kind(PrincipalType),
+    Exactly(Principal),
+}
+
+/// All conditions hold at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantFilter {
+    pub provider_id: Option<String>,
+    pub status: Option<GrantStatus>,
+    pub label: Option<String>,
+    pub principal: PrincipalFilter,
+}
+
+impl GrantFilter {
+    pub fn all() -> Self {
+        Self { provider_id: None, status: None, label: None, principal: PrincipalFilter::Any }
+    }
+
+    fn admits(&self, grant: &Grant, now: Timestamp) -> bool {
+        let principal = match &self.principal {
+            PrincipalFilter::Any => true,
+            PrincipalFilter::Kind(kind) => grant.principal.kind() == *kind,
+            PrincipalFilter::Exactly(principal) => grant.principal == *principal,
+        };
+        principal
+            && self.provider_id.as_ref().is_none_or(|id| *id == grant.provider_id)
+            && self.status.is_none_or(|status| grant.status(now) == status)
+            && self.label.as_ref().is_none_or(|label| grant.label.as_ref() == Some(label))
+    }
+}
+
+/// A slice of a list by offset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    pub grants: Vec<Grant>,
+    /// How many match, counted up to [`MAX_LISTED`] grants read.
+    pub total: usize,
+    pub truncated: bool,
+}
+
+pub struct Grants<'a>(pub &'a dyn Table);
+
+impl Grants<'_> {
+    /// The grant, if it is one of the app's; another app's does not exist.
+    pub async fn get(&self, app: AppId, id: GrantId) -> Result<Stored<Grant>> {
+        let item = self.0.get(TableName::Main, &keyspace::grant(id)).await?;
+        let found: Option<Stored<Grant>> = item.as_ref().map(decode_stored).transpose()?;
+        found.filter(|grant| grant.value.app_id == app).ok_or_else(Error::grant_not_found)
+    }
+
+    /// Creates the grant and takes its label among its siblings, or neither. The credential must still be there.
+    pub async fn create(&self, grant: &Grant) -> Result<()> {
+        let secret = keyspace::secret(grant.secret_id);
+        let Some(version) = self.0.get(TableName::Main, &secret).await?.map(|item| item.version) else {
+            return Err(Error::NotFound("managed secret"));
+        };
+        let mut ops = vec![
+            Op::Put { table: TableName::Main, item: Self::item(grant)?, expect: Expect::Absent },
+            Op::Check { table: TableName::Main, key: secret, expect: Expect::Version(version) },
+        ];
+        if let Some(label) = &grant.label {
+            let item = Item::new(keyspace::grant_label(grant.credential_id, label), encode(&grant.id)?);
+            ops.push(Op::Put { table: TableName::Main, item, expect: Expect::Absent });
+        }
+        match (self.0.transact(ops).await, &grant.label) {
+            (Ok(()), _) => Ok(()),
+            (Err(StoreError::Conflict), Some(label)) => Err(Error::SiblingLabelConflict { label: label.clone() }),
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    /// Writes a grant's new state; a revoked grant gives its label back.
+    pub async fn update(&self, grant: &Stored<Grant>, now: Timestamp) -> Result<()> {
+        let expect = Expect::Version(grant.version);
+        let mut ops = vec![Op::Put { table: TableName::Main, item: Self::item(&grant.value)?, expect }];
+        if let (Some(label), GrantStatus::Revoked) = (&grant.value.label, grant.value.status(now)) {
+            let key = keyspace::grant_label(grant.value.credential_id, label);
+            ops.push(Op::Delete { table: TableName::Main, key, expect: Expect::Any });
+        }
+        Ok(self.0.transact(ops).await?)
+    }
+
+    /// One page of an app's grants, newest first.
+    pub async fn list(&self, app: AppId, limit: usize, cursor: Option<String>) -> Result<Listed<Grant>> {
+        let query = Query::partition(TableName::Main, keyspace::app_grants(app)).index(Index::First).descending();
+        list_page(self.0, &query.limit(limit).cursor(cursor)).await
+    }
+
+    /// The grants of a managed secret, one page, newest first.
+    pub async fn list_of_secret(&self, secret: SecretId, limit: usize, cursor: Option<String>) -> Result<Listed<Grant>> {
+        let query = Query::partition(TableName::Main, keyspace::secret_grants(secret)).index(Index::Second).descending();
+        list_page(self.0, &query.limit(limit).cursor(cursor)).await
+    }
+
+    /// A slice by offset of the app's grants that match, newest first.
+    pub async fn search(
+        &self,
+        app: AppId,
+        filter: &GrantFilter,
+        now: Timestamp,
+        (offset, limit): (usize, usize),
+    ) -> Result<Listing> {
+        let mut query = match &filter.principal {
+            PrincipalFilter::Exactly(principal) => {
+                Query::partition(TableName::Main, keyspace::principal_grants(app, principal)).index(Index::Third)
+            }
+            _ => Query::partition(TableName::Main, keyspace::app_grants(app)).index(Index::First),
+        }
+        .descending()
+        .limit(1000);
+        let mut listing = Listing { grants: Vec::new(), total: 0, truncated: false };
+        let mut read = 0;
+        loop {
+            let Page { items, next } = self.0.query(&query).await?;
+            for item in &items {
+                read += 1;
+                let grant: Grant = decode(item)?;
+                if !filter.admits(&grant, now) {
+                    continue;
+                }
+                if listing.total >= offset && listing.grants.len() < limit {
+                    listing.grants.push(grant);
+                }
+                listing.total += 1;
+            }
+            match next {
+                Some(_) if read >= MAX_LISTED => {
+                    listing.truncated = true;
+                    return Ok(listing);
+                }
+                Some(next) => query.cursor = Some(next),
+                None => return Ok(listing),
+            }
+        }
+    }
+
+    /// The ids of a principal's grants on one provider, from the index: whoever uses one reads it again by id.
+    pub async fn find_by_provider(&self, app: AppId, principal: &Principal, provider_id: &str) -> Result<Vec<Grant>> {
+        let mut query = Query::partition(TableName::Main, keyspace::principal_grants(app, principal))
+            .index(Index::Third)
+            .sort_prefix(&keyspace::provider_prefix(provider_id))
+            .limit(1000);
+        let mut grants = Vec::new();
+        loop {
+            let Page { items, next } = self.0.query(&query).await?;
+            for item in &items {
+                grants.push(decode(item)?);
+            }
+            match next {
+                Some(next) if grants.len() < MAX_LISTED => query.cursor = Some(next),
+                _ => return Ok(grants),
+            }
+        }
+    }
+
+    fn item(grant: &Grant) -> Result<Item> {
+        let third = keyspace::principal_grant(grant.app_id, &grant.principal, &grant.provider_id, grant.id);
+        Ok(Item::new(keyspace::grant(grant.id), encode(grant)?)
+            .with_index(Index::First, keyspace::app_grant(grant.app_id, grant.id))
+            .with_index(Index::Second, keyspace::secret_grant(grant.secret_id, grant.id))
+            .with_index(Index::Third, third))
+    }
+}

@@ -1,0 +1,203 @@
+//! What a function is handed: the ports that every function needs, and key permissions as separate types, so that a
+//! function which may not open credentials has no value to open them with.
+
+use std::sync::Arc;
+
+use alter_api_types::{AppId, CredentialId, Id, OrgId};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    crypto::{DataKey, DataKeyRing, DataKeys, Place, Sealed, SigningKey, open, seal},
+    error::{Error, Result},
+    inject::CredentialFields,
+    keyspace,
+    model::SealedCredential,
+    port::{AuditSink, Clock, Expect, Item, KeyContext, KeyPurpose, NonceStore, Rng, StoreError, Table, TableName},
+    repo::Credentials,
+    secret::Secret,
+};
+
+/// The ports of every function.
+#[derive(Clone)]
+pub struct Ports {
+    pub table: Arc<dyn Table>,
+    pub audit: Arc<dyn AuditSink>,
+    pub nonces: Arc<dyn NonceStore>,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+}
+
+impl Ports {
+    /// A fresh UUIDv7 (RFC 9562 section 5.7) for the present moment.
+    pub fn new_id<T: Id>(&self) -> Result<T> {
+        self.id_at(self.clock.now())
+    }
+
+    /// A fresh UUIDv7 whose time is `at`: an event's id and its time must name the same millisecond.
+    pub fn id_at<T: Id>(&self, at: Timestamp) -> Result<T> {
+        let mut random = [0u8; 10];
+        self.rng.fill(&mut random)?;
+        let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
+        Ok(T::from(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
+    }
+}
+
+fn context(org: OrgId, app: AppId, purpose: KeyPurpose) -> KeyContext {
+    KeyContext { org, app, purpose }
+}
+
+/// The version of a signing key's seal: a signing key is never replaced, its API key is.
+const SIGNING_VERSION: u64 = 1;
+
+fn signing_place<'a>(key: &'a crate::port::Key, id: Uuid) -> Place<'a> {
+    Place { table: TableName::Vault, key, id, version: SIGNING_VERSION, purpose: KeyPurpose::Signing }
+}
+
+/// Permission to verify signatures: opens sealed signing keys and nothing else.
+#[derive(Clone)]
+pub struct SigningKeys(DataKeys);
+
+impl SigningKeys {
+    pub fn new(keys: DataKeys) -> Self {
+        Self(keys)
+    }
+
+    /// Whether the app's data key for signing keys is at hand without a read.
+    pub fn warm(&self, org: OrgId, app: AppId) -> bool {
+        self.0.warm(&context(org, app, KeyPurpose::Signing))
+    }
+
+    /// Opens the signing key of an API key from its vault item.
+    pub(crate) async fn open(
+        &self,
+        table: &dyn Table,
+        key: &crate::model::ApiKey,
+        item: &Item,
+        ring: Option<&Item>,
+    ) -> Result<SigningKey> {
+        let sealed = Sealed::from_bytes(item.body.clone())?;
+        let context = context(key.org_id, key.app_id, KeyPurpose::Signing);
+        let data_key = data_key(&self.0, table, &context, &sealed, ring).await?;
+        let bytes = open(&data_key, &signing_place(&item.key, key.id.into()), &sealed)?;
+        SigningKey::from_bytes(bytes).map_err(|error| Error::Internal(error.to_string()))
+    }
+}
+
+/// Permission to open credentials. Only `proxy` and `connect` are handed one.
+#[derive(Clone)]
+pub struct CredentialOpener(DataKeys);
+
+impl CredentialOpener {
+    pub fn new(keys: DataKeys) -> Self {
+        Self(keys)
+    }
+
+    /// Whether the app's data key for credentials is at hand without a read.
+    pub fn warm(&self, org: OrgId, app: AppId) -> bool {
+        self.0.warm(&context(org, app, KeyPurpose::Credential))
+    }
+
+    /// Opens a credential. The caller proves by `Authorized` (see `policy`) that it may.
+    pub(crate) async fn open(
+        &self,
+        table: &dyn Table,
+        org: OrgId,
+        credential: &SealedCredential,
+        ring: Option<&Item>,
+    ) -> Result<CredentialFields> {
+        let context = context(org, credential.app_id, KeyPurpose::Credential);
+        let data_key = data_key(&self.0, table, &context, &credential.sealed, ring).await?;
+        let key = keyspace::credential(credential.id);
+        let place = Credentials::place(&key, credential.id, credential.seal_version);
+        let plaintext = open(&data_key, &place, &credential.sealed)?;
+        CredentialFields::from_plaintext(plaintext.expose_secret()).map_err(|error| Error::Internal(error.to_string()))
+    }
+}
+
+/// Permission to seal. The portal is handed one; it cannot open what it sealed.
+#[derive(Clone)]
+pub struct Sealer(DataKeys);
+
+impl Sealer {
+    pub fn new(keys: DataKeys) -> Self {
+        Self(keys)
+    }
+
+    pub async fn seal_credential(
+        &self,
+        ports: &Ports,
+        org: OrgId,
+        app: AppId,
+        (id, seal_version): (CredentialId, u64),
+        fields: &CredentialFields,
+    ) -> Result<SealedCredential> {
+        let data_key = self.current(ports, &context(org, app, KeyPurpose::Credential)).await?;
+        let key = keyspace::credential(id);
+        let place = Credentials::place(&key, id, seal_version);
+        let plaintext = fields.to_plaintext().map_err(|error| Error::Internal(error.to_string()))?;
+        let sealed = seal(&data_key, &place, plaintext.expose_secret(), ports.rng.as_ref())?;
+        Ok(SealedCredential { id, app_id: app, seal_version, sealed })
+    }
+
+    pub async fn seal_signing_key(
+        &self,
+        ports: &Ports,
+        key: &crate::model::ApiKey,
+        plain_key: &Secret<String>,
+    ) -> Result<Sealed> {
+        let data_key = self.current(ports, &context(key.org_id, key.app_id, KeyPurpose::Signing)).await?;
+        let row = keyspace::signing_key(&key.public_part);
+        let place = signing_place(&row, key.id.into());
+        Ok(seal(&data_key, &place, SigningKey::derive(plain_key).as_bytes(), ports.rng.as_ref())?)
+    }
+
+    /// The app's current data key, made on first use. Two makers at once end with one ring.
+    async fn current(&self, ports: &Ports, context: &KeyContext) -> Result<Arc<DataKey>> {
+        let key = keyspace::data_keys(context.app, context.purpose);
+        let ring = match ports.table.get(TableName::Vault, &key).await? {
+            Some(item) => read_ring(&item)?,
+            None => {
+                let ring = self.0.create_ring(context, ports.new_id()?, ports.rng.as_ref()).await?;
+                let item = Item::new(key.clone(), ring.to_body());
+                match ports.table.put(TableName::Vault, item, Expect::Absent).await {
+                    Ok(_) => ring,
+                    Err(StoreError::Conflict) => {
+                        let item = ports.table.get(TableName::Vault, &key).await?;
+                        read_ring(&item.ok_or_else(|| Error::Internal("data keys vanished".to_owned()))?)?
+                    }
+                    Err(other) => return Err(other.into()),
+                }
+            }
+        };
+        Ok(self.0.open(context, &ring, ring.current()).await?)
+    }
+}
+
+/// The data key that a sealed value names: from the cache, from the ring that was read along, or read now (once after a
+/// rotation).
+async fn data_key(
+    keys: &DataKeys,
+    table: &dyn Table,
+    context: &KeyContext,
+    sealed: &Sealed,
+    ring: Option<&Item>,
+) -> Result<Arc<DataKey>> {
+    let id = sealed.data_key_id();
+    if let Some(key) = keys.cached(context, id) {
+        return Ok(key);
+    }
+    let read;
+    let item = match ring {
+        Some(item) => item,
+        None => {
+            read = table.get(TableName::Vault, &keyspace::data_keys(context.app, context.purpose)).await?;
+            read.as_ref().ok_or_else(|| Error::Internal("the app has no data keys".to_owned()))?
+        }
+    };
+    Ok(keys.open(context, &read_ring(item)?, id).await?)
+}
+
+fn read_ring(item: &Item) -> Result<DataKeyRing> {
+    DataKeyRing::from_body(&item.body).map_err(|error| Error::Internal(error.to_string()))
+}

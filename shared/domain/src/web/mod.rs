@@ -1,0 +1,7 @@
+//! The web edge that every function shares: errors as answers, bodies with a bound, who is at the other end.
+
+mod error;
+mod request;
+
+pub use error::{body, code, status};
+pub use request::{PeerIp, RequestId, read_body, read_json, request_id, security_headers};

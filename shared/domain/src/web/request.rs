@@ -1,0 +1,82 @@
+//! Requests: their id, their body with a bound, and the address they came from.
+
+use std::net::IpAddr;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    middleware::Next,
+    response::Response,
+};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, header};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+/// The address at the other end of the connection, put into the request's extensions by the server.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerIp(pub IpAddr);
+
+/// The id that ties an answer to its log lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(pub String);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Reads a whole body of at most `limit` bytes.
+pub async fn read_body(body: Body, limit: usize) -> Result<Bytes> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Error::PayloadTooLarge { limit });
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Error::PayloadTooLarge { limit }),
+        Err(_) => Err(Error::InvalidRequest("The body could not be read.".to_owned())),
+    }
+}
+
+/// Parses a JSON body; what is wrong is told by place, never by content.
+pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let what = match error.classify() {
+            serde_json::error::Category::Data => "does not have the expected fields",
+            _ => "is not valid JSON",
+        };
+        Error::InvalidRequest(format!("The body {what} (line {}, column {}).", error.line(), error.column()))
+    })
+}
+
+/// Gives every answer an `X-Request-ID`: the caller's, if it is a plain token of at most 64 characters, or a fresh one.
+pub async fn request_id(
+    axum::extract::State(ports): axum::extract::State<crate::state::Ports>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let given = request.headers().get(&REQUEST_ID).filter(|value| {
+        (1..=64).contains(&value.len()) && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+    });
+    let value = match given {
+        Some(value) => value.clone(),
+        None => {
+            let fresh = ports.new_id::<alter_api_types::EventId>().map(|id| id.to_string()).unwrap_or_default();
+            HeaderValue::from_str(&fresh).unwrap_or_else(|_| HeaderValue::from_static("none"))
+        }
+    };
+    let id = RequestId(value.to_str().unwrap_or_default().to_owned());
+    request.extensions_mut().insert(id);
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(REQUEST_ID, value);
+    response
+}
+
+/// Answers of the vault are for their caller alone and are never sniffed, stored or framed.
+pub async fn security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
