@@ -210,7 +210,7 @@ mod tests {
             (&[("a", &long)], FieldsError::Length("a".into())),
             (&[("a", "12345678\n")], FieldsError::Control("a".into())),
             (&[("a", "1234\r5678")], FieldsError::Control("a".into())),
-            (&[("a", "1234\05678")], FieldsError::Control("a".into())),
+            (&[("a", "1234\x005678")], FieldsError::Control("a".into())),
             (&[("a", "1234567")], FieldsError::TooShort("a".into())),
             (&[("p", "1234")], FieldsError::NothingSecret),
         ];
