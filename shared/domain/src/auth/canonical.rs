@@ -83,7 +83,7 @@ fn push_form_encoded(target: &mut String, text: &str) {
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => {
-                target.push(char::from(byte))
+                target.push(char::from(byte));
             }
             b' ' => target.push('+'),
             other => target.push_str(percent_encode_byte(other)),
