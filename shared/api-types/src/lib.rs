@@ -3,6 +3,13 @@
 //! Who calls it: `alter-domain` and everything above it. What it may touch: nothing. Serde only, no I/O, no
 //! clock, builds for wasm.
 
+pub mod error;
+pub mod grants;
 pub mod id;
+pub mod portal;
+pub mod proxy;
+mod secret_text;
 
+pub use error::ErrorBody;
 pub use id::*;
+pub use secret_text::SecretText;

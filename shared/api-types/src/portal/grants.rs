@@ -1,0 +1,124 @@
+//! Grants.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentId, AppId, GrantId, IdpId, SecretId, UserId};
+
+/// The owner of a grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum PrincipalView {
+    /// An end user.
+    User { user_id: UserId },
+    /// A group of the identity provider: its current and future members.
+    Group { idp_id: IdpId, external_group_id: String },
+    /// The app itself; found by grant id only.
+    System {},
+    /// One agent.
+    Agent { agent_id: AgentId },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum PrincipalType {
+    User,
+    Group,
+    System,
+    Agent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum GrantStatus {
+    Active,
+    Expired,
+    Revoked,
+}
+
+/// From where something was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Surface {
+    Sdk,
+    Portal,
+    Wallet,
+    Webhook,
+}
+
+/// How long a grant shall live: `expires_at` wins over `default_ttl_seconds`, which wins over `max_ttl_seconds`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct GrantPolicyInput {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ttl_seconds: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_ttl_seconds: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct GrantPolicyView {
+    pub expires_at: Option<Timestamp>,
+    /// The longest life, in seconds from creation, that an extension may reach.
+    pub max_ttl_seconds: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct GrantView {
+    pub grant_id: GrantId,
+    pub app_id: AppId,
+    pub secret_id: SecretId,
+    /// The provider as calls name it: the managed secret's slug.
+    pub provider_id: String,
+    pub principal: PrincipalView,
+    pub label: Option<String>,
+    pub status: GrantStatus,
+    pub grant_policy: GrantPolicyView,
+    pub revoked_at: Option<Timestamp>,
+    pub revoked_from: Option<Surface>,
+    pub revoke_reason: Option<String>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CreateGrant {
+    pub secret_id: SecretId,
+    pub principal: PrincipalView,
+    /// What people read in the Wallet; a user's or group's grant needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_policy: Option<GrantPolicyInput>,
+}
+
+/// The grant that is made together with a managed secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BaseGrant {
+    pub principal: PrincipalView,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_policy: Option<GrantPolicyInput>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RevokeGrant {
+    /// At most 2048 bytes; kept on the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
