@@ -4,6 +4,7 @@
 //! clock, builds for wasm.
 
 pub mod error;
+pub mod audit;
 pub mod grants;
 pub mod id;
 pub mod portal;

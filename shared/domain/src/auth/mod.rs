@@ -4,3 +4,7 @@ pub mod canonical;
 pub mod key_text;
 pub mod sign_request;
 pub mod signature;
+
+mod presented;
+
+pub use presented::{MAX_SKEW_SECONDS, Presented, digest_matches};

@@ -44,7 +44,7 @@ pub enum CallBody {
     Stream(Body),
 }
 
-/// A call as it arrived: nothing in it is checked yet.
+/// A call as it arrived, without its body: nothing in it is checked yet.
 pub struct Call {
     pub selector: Selector,
     pub user_token: Option<String>,
@@ -52,7 +52,6 @@ pub struct Call {
     pub url: String,
     pub query: Vec<(String, String)>,
     pub headers: Vec<(String, String)>,
-    pub body: CallBody,
     pub reason: Option<String>,
 }
 
@@ -81,7 +80,13 @@ pub struct CallService {
 
 impl CallService {
     /// Brings the call to the provider, whose response head must arrive before the deadline. On an error the provider was not reached, or the error says that it was.
-    pub async fn start(&self, presented: &Presented, call: Call, deadline: Instant) -> Result<InFlight> {
+    pub async fn start(
+        &self,
+        presented: &Presented,
+        call: Call,
+        body: CallBody,
+        deadline: Instant,
+    ) -> Result<InFlight> {
         let ports = &self.ports;
         let (caller, loaded, found) = self.identify(presented, &call).await?;
         let now = ports.clock.now();
@@ -103,7 +108,7 @@ impl CallService {
                 recorded?;
                 let result = match claimed {
                     Ok(true) => match opened {
-                        Ok(opened) => self.send(opened, (target, head, call.body), deadline, &event).await,
+                        Ok(opened) => self.send(opened, (target, head, body), deadline, event.at).await,
                         Err(error) => Err(error),
                     },
                     Ok(false) => Err(Error::NonceReplayed),
@@ -294,7 +299,7 @@ impl CallService {
         opened: Opened,
         (target, mut head, body): (Target, OutgoingHead, CallBody),
         deadline: Instant,
-        event: &AuditEvent,
+        now: Timestamp,
     ) -> Result<Sent> {
         let injection = &opened.secret.injection;
         let body = match body {
@@ -307,7 +312,7 @@ impl CallService {
             CallBody::Bytes(bytes) => Payload::Bytes(bytes),
             CallBody::Stream(_) => Payload::Streaming,
         };
-        let injected = inject(injection, &opened.fields, &mut head, payload, event.at).map_err(|error| match error {
+        let injected = inject(injection, &opened.fields, &mut head, payload, now).map_err(|error| match error {
             crate::inject::InjectError::CallerSetsInjected(name) => Error::ForbiddenHeader(name),
             other => Error::field("credential_not_injectable", other.to_string()),
         })?;
@@ -331,7 +336,6 @@ impl CallService {
         *request.method_mut() = head.method;
         *request.uri_mut() = target.uri();
         *request.headers_mut() = head.headers;
-        tracing::debug!(call = %event.id, host = target.host(), "sending");
         let response = timeout_at(deadline, self.http.send(request)).await.map_err(|_| Error::UpstreamTimeout)??;
         let (response, redacted) = super::respond::clean(response, redactor)?;
         Ok(Sent { response, request_bytes, redacted })

@@ -1,0 +1,325 @@
+//! Reading the record: what the app's own audit routes and the portal's share.
+
+use std::collections::VecDeque;
+
+use alter_api_types::audit::{AuditPage as PageView, AuditQuery, AuditRow};
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderValue, header};
+
+use crate::{
+    error::{Error, Result},
+    model::{ActorKind, AuditEvent, EventKind, OutcomeKind, Principal, PrincipalType, Surface},
+    repo::{AuditFilter, AuditRows, AuditScope, MAX_PAGE, Order},
+    state::Ports,
+};
+
+/// The most rows of one export.
+pub const MAX_EXPORT: usize = 100_000;
+const DEFAULT_LIMIT: usize = 100;
+
+/// One page of the record. All that was acknowledged before the query is in it, where the sink can promise that.
+pub async fn page(ports: &Ports, scope: AuditScope, query: &AuditQuery) -> Result<PageView> {
+    let filter = filter(query)?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        return Err(Error::field("invalid_limit", "limit is 1 to 1000."));
+    }
+    ports.audit.settle().await?;
+    let now = ports.clock.now();
+    let rows = AuditRows(ports.table.as_ref());
+    let page = rows.query(scope, &filter, limit, query.cursor.as_deref(), now).await?;
+    Ok(PageView { items: page.events.into_iter().map(row).collect(), next_cursor: page.next })
+}
+
+/// An export of at most [`MAX_EXPORT`] rows, streamed page by page. A failure half-way breaks the stream, so that a part is
+/// never taken for the whole.
+pub async fn export(ports: &Ports, scope: AuditScope, query: &AuditQuery) -> Result<Response> {
+    let filter = filter(query)?;
+    let csv = match query.format.as_deref() {
+        None | Some("csv") => true,
+        Some("jsonl") => false,
+        Some(_) => return Err(Error::field("invalid_format", "format is csv or jsonl.")),
+    };
+    ports.audit.settle().await?;
+    let mut pending = VecDeque::new();
+    if csv {
+        pending.push_back(Bytes::from(csv_line(&COLUMNS.map(str::to_owned))));
+    }
+    let start = Export { ports: ports.clone(), scope, filter, csv, cursor: query.cursor.clone(), left: MAX_EXPORT, pending, done: false };
+    let body = Body::from_stream(stream::try_unfold(start, Export::step));
+    let (kind, name) = if csv { ("text/csv; charset=utf-8", "audit.csv") } else { ("application/jsonl", "audit.jsonl") };
+    let mut response = body.into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    }
+    Ok(response)
+}
+
+struct Export {
+    ports: Ports,
+    scope: AuditScope,
+    filter: AuditFilter,
+    csv: bool,
+    cursor: Option<String>,
+    left: usize,
+    pending: VecDeque<Bytes>,
+    done: bool,
+}
+
+impl Export {
+    async fn step(mut self) -> Result<Option<(Bytes, Self)>, Error> {
+        loop {
+            if let Some(bytes) = self.pending.pop_front() {
+                return Ok(Some((bytes, self)));
+            }
+            if self.done || self.left == 0 {
+                return Ok(None);
+            }
+            let now = self.ports.clock.now();
+            let rows = AuditRows(self.ports.table.as_ref());
+            let want = self.left.min(MAX_PAGE);
+            let page = rows.query(self.scope, &self.filter, want, self.cursor.as_deref(), now).await?;
+            self.left -= page.events.len().min(self.left);
+            let ascending = self.filter.order == Order::OldestFirst;
+            // An ascending list always offers a cursor to come back with; an empty page is its end for an export.
+            self.done = page.next.is_none() || (ascending && page.events.is_empty());
+            self.cursor = page.next;
+            let mut text = Vec::new();
+            for event in page.events {
+                let row = row(event);
+                if self.csv {
+                    text.extend(csv_line(&cells(&row)));
+                } else {
+                    serde_json::to_writer(&mut text, &row)?;
+                    text.push(b'\n');
+                }
+            }
+            if !text.is_empty() {
+                self.pending.push_back(text.into());
+            }
+        }
+    }
+}
+
+fn filter(query: &AuditQuery) -> Result<AuditFilter> {
+    let invalid = |what: &'static str| Error::field("invalid_filter", format!("{what} has no such value."));
+    let principal_type = query.principal_type.as_deref().map(|text| {
+        [PrincipalType::User, PrincipalType::Group, PrincipalType::System, PrincipalType::Agent]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| invalid("principal_type"))
+    });
+    Ok(AuditFilter {
+        grant_id: query.grant_id,
+        agent_id: query.agent_id,
+        user_id: query.user_id,
+        principal_type: principal_type.transpose()?,
+        provider_id: query.provider_id.clone(),
+        kind: query.event.as_deref().map(|text| EventKind::parse(text).ok_or_else(|| invalid("event"))).transpose()?,
+        outcome: query
+            .outcome
+            .as_deref()
+            .map(|text| OutcomeKind::parse(text).ok_or_else(|| invalid("outcome")))
+            .transpose()?,
+        key_prefix: query.key_prefix.clone(),
+        since: query.since,
+        until: query.until,
+        order: match query.order.as_deref() {
+            None | Some("desc") => Order::NewestFirst,
+            Some("asc") => Order::OldestFirst,
+            Some(_) => return Err(invalid("order")),
+        },
+    })
+}
+
+/// The flat view of an event.
+pub fn row(event: AuditEvent) -> AuditRow {
+    let (agent_id, principal_type, provider_id) =
+        (event.actor.agent_id, event.principal_type(), event.provider_id().map(str::to_owned));
+    let (mut user, mut idp, mut group, mut agent) = (None, None, None, None);
+    match event.grant.as_ref().map(|grant| grant.principal.clone()) {
+        Some(Principal::User { user_id }) => user = Some(user_id),
+        Some(Principal::Group { idp_id, external_group_id }) => (idp, group) = (Some(idp_id), Some(external_group_id)),
+        Some(Principal::Agent { agent_id }) => agent = Some(agent_id),
+        Some(Principal::System) | None => {}
+    }
+    let outcome = event.outcome.as_ref();
+    let call = event.call.as_ref();
+    let not_empty = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    AuditRow {
+        id: event.id,
+        created_at: event.at,
+        event: event.kind.as_str().to_owned(),
+        outcome: outcome.map_or("started", |outcome| outcome.kind.as_str()).to_owned(),
+        app_id: event.app_id,
+        actor_type: match event.actor.kind {
+            ActorKind::App => "app",
+            ActorKind::Agent => "agent",
+            ActorKind::Operator => "operator",
+            ActorKind::System => "system",
+        }
+        .to_owned(),
+        caller_key_id: event.actor.key_id,
+        caller_key_prefix: event.actor.key_prefix,
+        caller: event.actor.caller,
+        caller_type: event.actor.caller_type,
+        agent_id,
+        operator_token_id: event.actor.token_id,
+        ip: event.actor.ip,
+        surface: event.surface.map(|surface| {
+            match surface {
+                Surface::Sdk => "sdk",
+                Surface::Portal => "portal",
+                Surface::Wallet => "wallet",
+                Surface::Webhook => "webhook",
+            }
+            .to_owned()
+        }),
+        grant_id: event.grant.as_ref().map(|grant| grant.id),
+        grant_kind: event.grant.as_ref().map(|_| "managed_secret".to_owned()),
+        grant_label: event.grant.as_ref().and_then(|grant| grant.label.clone()),
+        provider_id,
+        principal_type: principal_type.map(|kind| kind.as_str().to_owned()),
+        principal_user_id: user,
+        principal_idp_id: idp,
+        principal_group_id: group,
+        principal_agent_id: agent,
+        method: call.map(|call| call.method.clone()),
+        host: call.and_then(|call| not_empty(&call.host)),
+        path: call.and_then(|call| not_empty(&call.path)),
+        status: outcome.and_then(|outcome| outcome.status),
+        error_code: outcome.and_then(|outcome| outcome.code.clone()),
+        latency_ms: outcome.and_then(|outcome| outcome.latency_ms),
+        request_bytes: outcome.and_then(|outcome| outcome.request_bytes),
+        response_bytes: outcome.and_then(|outcome| outcome.response_bytes),
+        truncated: outcome.is_some_and(|outcome| outcome.truncated),
+        redacted: outcome.is_some_and(|outcome| outcome.redacted),
+        reason: call.and_then(|call| call.reason.clone()),
+        context: call.map(|call| call.context.clone()).unwrap_or_default(),
+        traceparent: call.and_then(|call| call.traceparent.clone()),
+        detail: event.detail,
+    }
+}
+
+const COLUMNS: [&str; 34] = [
+    "created_at",
+    "id",
+    "event",
+    "outcome",
+    "app_id",
+    "provider_id",
+    "actor_type",
+    "caller_key_prefix",
+    "caller",
+    "caller_type",
+    "agent_id",
+    "operator_token_id",
+    "ip",
+    "surface",
+    "principal_type",
+    "principal_user_id",
+    "principal_group_id",
+    "principal_agent_id",
+    "grant_id",
+    "grant_kind",
+    "grant_label",
+    "method",
+    "host",
+    "path",
+    "status",
+    "error_code",
+    "latency_ms",
+    "request_bytes",
+    "response_bytes",
+    "truncated",
+    "redacted",
+    "reason",
+    "context",
+    "detail",
+];
+
+fn cells(row: &AuditRow) -> [String; 34] {
+    fn text<T: ToString>(value: &Option<T>) -> String {
+        value.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+    let map = |map: &std::collections::BTreeMap<String, String>| {
+        if map.is_empty() { String::new() } else { serde_json::to_string(map).unwrap_or_default() }
+    };
+    [
+        row.created_at.to_string(),
+        row.id.to_string(),
+        row.event.clone(),
+        row.outcome.clone(),
+        text(&row.app_id),
+        text(&row.provider_id),
+        row.actor_type.clone(),
+        text(&row.caller_key_prefix),
+        text(&row.caller),
+        text(&row.caller_type),
+        text(&row.agent_id),
+        text(&row.operator_token_id),
+        text(&row.ip),
+        text(&row.surface),
+        text(&row.principal_type),
+        text(&row.principal_user_id),
+        text(&row.principal_group_id),
+        text(&row.principal_agent_id),
+        text(&row.grant_id),
+        text(&row.grant_kind),
+        text(&row.grant_label),
+        text(&row.method),
+        text(&row.host),
+        text(&row.path),
+        text(&row.status),
+        text(&row.error_code),
+        text(&row.latency_ms),
+        text(&row.request_bytes),
+        text(&row.response_bytes),
+        row.truncated.to_string(),
+        row.redacted.to_string(),
+        text(&row.reason),
+        map(&row.context),
+        map(&row.detail),
+    ]
+}
+
+/// One line of RFC 4180. A cell that a spreadsheet would take for a formula is led by an apostrophe.
+fn csv_line(cells: &[String]) -> Vec<u8> {
+    let mut line = String::new();
+    for (i, cell) in cells.iter().enumerate() {
+        if i > 0 {
+            line.push(',');
+        }
+        let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        let quoted = formula || cell.contains(['"', ',', '\n', '\r']);
+        if quoted {
+            line.push('"');
+        }
+        if formula {
+            line.push('\'');
+        }
+        line.push_str(&cell.replace('"', "\"\""));
+        if quoted {
+            line.push('"');
+        }
+    }
+    line.push_str("\r\n");
+    line.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_quotes_and_disarms_formulas() {
+        let line = csv_line(&["plain".into(), "a,\"b\"\n".into(), "=1+1".into(), String::new()]);
+        assert_eq!(String::from_utf8(line).unwrap(), "plain,\"a,\"\"b\"\"\n\",\"'=1+1\",\r\n");
+    }
+}
