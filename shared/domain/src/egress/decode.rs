@@ -85,3 +85,101 @@ fn undo(layer: Layer, body: Body) -> Body {
     };
     Body::from_stream(ReaderStream::with_capacity(decoded, CHUNK_BYTES))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use async_compression::tokio::bufread::{BrotliEncoder, GzipEncoder, ZlibEncoder};
+    use bytes::Bytes;
+    use futures_util::stream;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    const TEXT: &[u8] = br#"{"token":"sk_live_4eC39HqLyjWDarjtT1zdp7dc"}"#;
+
+    async fn encoded(encoding: &str, plain: &[u8]) -> Vec<u8> {
+        let reader: Pin<Box<dyn AsyncRead + Send + '_>> = match encoding {
+            "gzip" => Box::pin(GzipEncoder::new(plain)),
+            "deflate" => Box::pin(ZlibEncoder::new(plain)),
+            _ => Box::pin(BrotliEncoder::new(plain)),
+        };
+        ReaderStream::new(reader).map_ok(|chunk| chunk.to_vec()).try_concat().await.unwrap()
+    }
+
+    /// A response whose body arrives in chunks of the given length.
+    fn response(encoding: &str, body: &[u8], chunk: usize) -> Response<Body> {
+        let chunks: Vec<_> =
+            body.chunks(chunk).map(Bytes::copy_from_slice).map(Ok::<_, Infallible>).collect();
+        Response::builder()
+            .header(header::CONTENT_ENCODING, encoding)
+            .header(header::CONTENT_LENGTH, body.len())
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from_stream(stream::iter(chunks)))
+            .unwrap()
+    }
+
+    async fn plain(response: Response<Body>) -> Result<Bytes, axum::Error> {
+        Ok(response.into_body().collect().await?.to_bytes())
+    }
+
+    #[tokio::test]
+    async fn each_encoding_is_undone_and_its_headers_are_gone() {
+        for encoding in ["gzip", "deflate", "br"] {
+            let body = encoded(encoding, TEXT).await;
+            for chunk in [1, 7, 4096] {
+                let response = decode_body(response(&encoding.to_uppercase(), &body, chunk)).unwrap();
+                assert_eq!(response.headers().len(), 1, "only the content type is left");
+                assert_eq!(plain(response).await.unwrap(), TEXT, "{encoding} in chunks of {chunk}");
+            }
+        }
+        let twice = encoded("br", &encoded("gzip", TEXT).await).await;
+        assert_eq!(plain(decode_body(response("gzip, br", &twice, 5)).unwrap()).await.unwrap(), TEXT);
+        let members = [encoded("gzip", TEXT).await, encoded("gzip", TEXT).await].concat();
+        let both = plain(decode_body(response("x-gzip", &members, 9)).unwrap()).await.unwrap();
+        assert_eq!(both, TEXT.repeat(2));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_not_encoded_passes_as_it_is() {
+        let mut bare = response("identity", TEXT, 10);
+        let identity = decode_body(response("identity", TEXT, 10)).unwrap();
+        assert!(identity.headers().contains_key(header::CONTENT_LENGTH));
+        assert_eq!(plain(identity).await.unwrap(), TEXT);
+        bare.headers_mut().remove(header::CONTENT_ENCODING);
+        assert_eq!(plain(decode_body(bare).unwrap()).await.unwrap(), TEXT);
+        let mut head = response("gzip", b"", 1);
+        *head.body_mut() = Body::empty();
+        assert_eq!(plain(decode_body(head).unwrap()).await.unwrap(), "");
+    }
+
+    #[test]
+    fn encodings_not_understood_are_refused() {
+        for encoding in ["zstd", "compress", "gzip, x", "\u{e4}"] {
+            assert_eq!(
+                decode_body(response(encoding, TEXT, 9)).unwrap_err(),
+                DecodeError::Unknown,
+                "{encoding}"
+            );
+        }
+        assert_eq!(decode_body(response("br, br, br", TEXT, 9)).unwrap_err(), DecodeError::TooMany);
+    }
+
+    #[tokio::test]
+    async fn broken_data_ends_in_an_error() {
+        let body = encoded("gzip", TEXT).await;
+        assert!(plain(decode_body(response("gzip", TEXT, 9)).unwrap()).await.is_err());
+        assert!(plain(decode_body(response("gzip", &body[..body.len() - 9], 9)).unwrap()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_bomb_comes_out_in_small_pieces() {
+        let bomb = encoded("gzip", &vec![0; 64 << 20]).await;
+        let mut body = decode_body(response("gzip", &bomb, 4096)).unwrap().into_body();
+        for _ in 0..100 {
+            let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert!(piece.len() <= CHUNK_BYTES);
+        }
+    }
+}

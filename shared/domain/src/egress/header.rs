@@ -104,3 +104,109 @@ fn is_forbidden(name: &str) -> bool {
         || name.starts_with(PROXY_PREFIX)
         || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_forbidden_header_is_refused_in_any_case_and_padding() {
+        let more = [
+            "connection",
+            "content-length",
+            "expect",
+            "keep-alive",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "proxy-connection",
+            "proxy-anything",
+            "alter-request-id",
+            "x-alter-timestamp",
+        ];
+        for name in FORBIDDEN_REQUEST_HEADERS.into_iter().chain(more) {
+            for spelled in
+                [name.to_owned(), name.to_ascii_uppercase(), format!(" {name}\t"), format!("{name}\r\n")]
+            {
+                assert_eq!(
+                    check_request_header(&spelled, "1"),
+                    Err(EgressError::ForbiddenHeader),
+                    "{spelled:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_tokens_and_values_hold_no_control_characters() {
+        for name in ["", " ", "a b", "accept:", "accept\r\nhost", "accept\0", "ä", " accept", "accept "] {
+            assert_eq!(check_request_header(name, "1"), Err(EgressError::HeaderName), "{name:?}");
+        }
+        for value in ["a\r\nhost: evil.com", "a\nb", "a\rb", "a\0b", "\u{7f}"] {
+            assert_eq!(check_request_header("accept", value), Err(EgressError::HeaderValue), "{value:?}");
+        }
+        let (name, value) =
+            check_request_header("X-Request-Ünit".replace('Ü', "U").as_str(), " ä\tb ").unwrap();
+        assert_eq!((name.as_str(), value.as_bytes()), ("x-request-unit", "ä\tb".as_bytes()));
+        assert!(check_request_header("accept", "").is_ok());
+        assert!(check_request_header("idempotency-key", "1").is_ok());
+    }
+
+    #[test]
+    fn tunnels_and_echoes_are_no_methods() {
+        assert_eq!(check_method(&Method::CONNECT), Err(EgressError::Method));
+        assert_eq!(check_method(&Method::TRACE), Err(EgressError::Method));
+        assert!(check_method(&Method::GET).is_ok());
+        assert!(check_method(&Method::from_bytes(b"REPORT").unwrap()).is_ok());
+    }
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let parsed = |pair: &(&'static str, &'static str)| {
+            (HeaderName::from_static(pair.0), HeaderValue::from_static(pair.1))
+        };
+        pairs.iter().map(parsed).collect()
+    }
+
+    #[test]
+    fn connection_headers_go_and_so_do_those_they_name() {
+        let mut map = headers(&[
+            ("connection", "close, X-Hop ,, not a token, x-other"),
+            ("x-hop", "1"),
+            ("x-other", "1"),
+            ("keep-alive", "1"),
+            ("te", "trailers"),
+            ("trailer", "x"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("proxy-connection", "close"),
+            ("content-length", "3"),
+            ("x-end", "1"),
+        ]);
+        map.append("connection", HeaderValue::from_static("x-third"));
+        map.append("x-third", HeaderValue::from_static("1"));
+        strip_hop_by_hop(&mut map);
+        assert_eq!(map, headers(&[("content-length", "3"), ("x-end", "1")]));
+    }
+
+    #[test]
+    fn a_response_keeps_what_clients_need_and_nothing_that_speaks_for_the_vault() {
+        let mut map = headers(&[
+            ("set-cookie", "a=1"),
+            ("set-cookie2", "a=1"),
+            ("authorization", "Bearer x"),
+            ("proxy-authenticate", "Basic"),
+            ("proxy-authorization", "x"),
+            ("alter-request-id", "x"),
+            ("x-alter-signature", "x"),
+            ("transfer-encoding", "chunked"),
+            ("www-authenticate", "Bearer"),
+            ("content-type", "text/plain"),
+            ("retry-after", "1"),
+        ]);
+        map.append("set-cookie", HeaderValue::from_static("b=2"));
+        clean_response_headers(&mut map);
+        let kept = [("www-authenticate", "Bearer"), ("content-type", "text/plain"), ("retry-after", "1")];
+        assert_eq!(map, headers(&kept));
+    }
+}

@@ -43,7 +43,7 @@ impl RedactingBody {
                     return chunk.slice(..hit.start);
                 }
                 Some(_) => {
-                    self.tail = chunk.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]))
+                    self.tail = chunk.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
                 }
             }
         } else {

@@ -7,10 +7,7 @@
 
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{
-    MIN_SECRET_BYTES,
-    unit::{self, Unit},
-};
+use super::unit::{self, Unit};
 
 /// What may begin at a place in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +15,10 @@ pub(super) struct Hit {
     pub(super) start: usize,
     /// Length in bytes of the longest whole match; 0 if there is none.
     pub(super) matched: usize,
-    /// The text ends inside a match, after this many characters of the pattern.
-    pub(super) partial: Option<usize>,
+    /// The text ends inside a match.
+    pub(super) unfinished: bool,
+    /// It ends when half of the pattern has been read, or more.
+    pub(super) half: bool,
 }
 
 /// What a pass over a buffer did.
@@ -57,7 +56,7 @@ impl Patterns {
                 patterns.add(Alphabet::Base64, base64_characters(secret, shift));
             }
         }
-        for byte in (0..=u8::MAX).filter(|byte| unit::starts_escape(*byte)) {
+        for byte in (0..=u8::MAX).filter(|byte| unit::family(*byte) != 0) {
             mark(&mut patterns.first, byte, ESCAPE);
             mark(&mut patterns.second, byte, u32::MAX);
         }
@@ -91,16 +90,14 @@ impl Patterns {
         let (mut at, mut until, mut hits) = (0, zone, 0);
         while let Some(hit) = self.next_hit(text, at) {
             star(text, at, hit.start.min(until));
-            let matched = match hit.partial {
-                // An echo that the end cut short is still most of the secret.
-                Some(characters) if complete && characters >= MIN_SECRET_BYTES => text.len() - hit.start,
-                _ => hit.matched,
-            };
+            // Half a secret is still worth stealing when the end cut the echo short; its first few characters are often
+            // public (`sk_live_`).
+            let matched = if complete && hit.half { text.len() - hit.start } else { hit.matched };
             if matched > 0 {
                 until = until.max(hit.start + matched);
                 hits += 1;
             }
-            if !complete && hit.partial.is_some() {
+            if !complete && hit.unfinished {
                 return Pass { settled: hit.start, zone: until.saturating_sub(hit.start), hits };
             }
             at = hit.start + 1;
@@ -112,18 +109,33 @@ impl Patterns {
 
     fn examine(&self, text: &[u8], start: usize, mask: u32) -> Option<Hit> {
         let here = text.get(start..)?;
-        // An escape may stand for any first character.
-        let mask = if mask & ESCAPE == 0 { mask } else { u32::MAX };
-        let mut hit = Hit { start, matched: 0, partial: None };
+        let mask = if mask & ESCAPE == 0 { mask } else { self.behind_escape(here) };
+        let mut hit = Hit { start, matched: 0, unfinished: false, half: false };
         for (index, pattern) in self.list.iter().enumerate().filter(|(index, _)| mask & bit(*index) != 0) {
             let characters = self.characters.get(pattern.start..pattern.end).unwrap_or_default();
             debug_assert!(!characters.is_empty(), "pattern {index} is empty");
-            hit.note(pattern.alphabet.unescape(characters, here));
-            if pattern.has_escape {
-                hit.note(pattern.alphabet.compare(characters, here));
+            // An upstream that escapes in one way escapes all through. A secret that holds what looks like an escape may
+            // stand there escaped or as it is, so it is read both ways, family by family.
+            let mut plain = pattern.families;
+            loop {
+                hit.note(pattern.alphabet.compare(characters, here, unit::ALL_FAMILIES & !plain));
+                if plain == 0 {
+                    break;
+                }
+                plain = (plain - 1) & pattern.families;
             }
         }
-        (hit.matched > 0 || hit.partial.is_some()).then_some(hit)
+        (hit.matched > 0 || hit.unfinished).then_some(hit)
+    }
+
+    /// The patterns that may begin with the escape at the beginning of the text, read as one or as plain bytes.
+    fn behind_escape(&self, text: &[u8]) -> u32 {
+        let plain = text.first().map_or(0, |byte| look(&self.first, *byte));
+        match unit::read(text, unit::ALL_FAMILIES) {
+            Some(Unit::Escaped(byte, _)) => plain | look(&self.first, byte),
+            Some(Unit::Plain(_)) | None => plain,
+            Some(Unit::Cut) => u32::MAX,
+        }
     }
 
     fn add(&mut self, alphabet: Alphabet, characters: impl Iterator<Item = u8>) {
@@ -138,8 +150,8 @@ impl Patterns {
             mark(&mut self.second, b'\r', mine);
             mark(&mut self.second, b'\n', mine);
         }
-        let has_escape = added.iter().any(|byte| unit::starts_escape(*byte));
-        self.list.push(Pattern { alphabet, has_escape, start, end: self.characters.len() });
+        let families = added.iter().fold(0, |families, byte| families | unit::family(*byte));
+        self.list.push(Pattern { alphabet, families, start, end: self.characters.len() });
     }
 
     /// Grows by moving into a new buffer and zeroing the old one; `Vec` would leave a copy behind.
@@ -163,7 +175,10 @@ impl Hit {
     fn note(&mut self, found: Found) {
         match found {
             Found::No => {}
-            Found::Partial(characters) => self.partial = self.partial.max(Some(characters)),
+            Found::Partial { half } => {
+                self.unfinished = true;
+                self.half |= half;
+            }
             Found::Whole(length) => self.matched = self.matched.max(length),
         }
     }
@@ -174,8 +189,8 @@ const ESCAPE: u32 = 1 << 31;
 
 struct Pattern {
     alphabet: Alphabet,
-    /// The pattern itself holds bytes that look like the start of an escape.
-    has_escape: bool,
+    /// The families of escapes that the pattern's own characters look like.
+    families: u8,
     start: usize,
     end: usize,
 }
@@ -190,9 +205,10 @@ enum Alphabet {
     Base64,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     No,
-    Partial(usize),
+    Partial { half: bool },
     Whole(usize),
 }
 
@@ -222,15 +238,17 @@ impl Alphabet {
         }
     }
 
-    /// Matches at the beginning of the text, reading escapes as what they stand for.
-    fn unescape(self, characters: &[u8], text: &[u8]) -> Found {
+    /// Matches at the beginning of the text, reading escapes of the given families as what they stand for.
+    fn compare(self, characters: &[u8], text: &[u8], families: u8) -> Found {
         let mut at = 0;
         for (position, character) in characters.iter().enumerate() {
             loop {
-                let (byte, length) = match text.get(at..).and_then(unit::read) {
+                let (byte, length) = match text.get(at..).and_then(|rest| unit::read(rest, families)) {
                     Some(Unit::Plain(byte)) => (byte, 1),
                     Some(Unit::Escaped(byte, length)) => (byte, length),
-                    Some(Unit::Cut) | None => return Found::Partial(position),
+                    Some(Unit::Cut) | None => {
+                        return Found::Partial { half: position * 2 >= characters.len() };
+                    }
                 };
                 if self.accepts(*character, byte) {
                     at += length;
@@ -243,18 +261,6 @@ impl Alphabet {
             }
         }
         Found::Whole(at)
-    }
-
-    /// Matches at the beginning of the text, byte for byte.
-    fn compare(self, characters: &[u8], text: &[u8]) -> Found {
-        if !characters.iter().zip(text).all(|(character, byte)| self.accepts(*character, *byte)) {
-            return Found::No;
-        }
-        if text.len() < characters.len() {
-            Found::Partial(text.len())
-        } else {
-            Found::Whole(characters.len())
-        }
     }
 }
 

@@ -11,17 +11,27 @@ pub(super) enum Unit {
     Cut,
 }
 
-/// Whether an escape may begin with this byte.
-pub(super) fn starts_escape(byte: u8) -> bool {
-    matches!(byte, b'%' | b'\\' | b'&')
+/// The families of escapes that begin with this byte, as bits: 0 for a byte that begins none.
+pub(super) fn family(byte: u8) -> u8 {
+    match byte {
+        b'%' => 1,
+        b'\\' => 2,
+        b'&' => 4,
+        _ => 0,
+    }
 }
 
+/// All families of escapes.
+pub(super) const ALL_FAMILIES: u8 = 7;
+
 /// Reads one unit; `None` at the end. Understands `%41` (RFC 3986 §2.1), `\/`, `\n`, `\u0041` (RFC 8259 §7), `\x41`,
-/// `&amp;`, `&#65;`, `&#x41;` (HTML). What only looks like an escape is a plain byte.
+/// `&amp;`, `&#65;`, `&#x41;` (HTML), as far as their families are among those asked for. What only looks like an escape
+/// is a plain byte.
 #[inline]
-pub(super) fn read(text: &[u8]) -> Option<Unit> {
+pub(super) fn read(text: &[u8], families: u8) -> Option<Unit> {
     let (first, rest) = text.split_first()?;
     Some(match *first {
+        plain if family(plain) & families == 0 => Unit::Plain(plain),
         b'%' => hex_escape(b'%', rest, 1, 2),
         b'\\' => backslash(rest),
         b'&' => entity(rest),
@@ -145,8 +155,10 @@ mod tests {
             ("&#00000065;", Plain(b'&')),
             ("&b=1", Plain(b'&')),
         ] {
-            assert_eq!(read(text.as_bytes()), Some(unit), "{text}");
+            assert_eq!(read(text.as_bytes(), ALL_FAMILIES), Some(unit), "{text}");
+            let first = text.as_bytes()[0];
+            assert_eq!(read(text.as_bytes(), ALL_FAMILIES & !family(first)), Some(Plain(first)), "{text}");
         }
-        assert_eq!(read(b""), None);
+        assert_eq!(read(b"", ALL_FAMILIES), None);
     }
 }
