@@ -1,1 +1,90 @@
-fn main() {}
+//! Every non-trivial chore of the repository: `cargo xtask help` lists them.
+//!
+//! Who calls it: people and `.ci/run`. What it may touch: this repository (`target`, `.venv`), and the system's packages
+//! when it runs as root and one is missing; it says so each time. It has one small dependency, so that it builds in
+//! seconds, and it never sets `RUSTFLAGS` for the shared target directory: what plain `cargo` built stays built.
+
+mod bench;
+mod command;
+mod demo;
+mod deny;
+mod fuzz;
+mod gate;
+mod metadata;
+mod python;
+mod source;
+mod system;
+mod tests;
+mod tree;
+mod unused;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use command::Result;
+
+const HELP: &str = "\
+Chores of the repository.
+
+  cargo demo [ARGS]              build the vault and walk through its story (the same as `cargo xtask demo`)
+  cargo xtask test [--quick]     everything that must hold before a change lands, in order, up to the first failure;
+                                 --quick fuzzes for 10 s instead of 60 s per target
+  cargo xtask bench [ARGS]       build with all optimisations and measure; `-- --help` lists the arguments
+  cargo xtask fuzz TARGET [--seconds N]
+                                 fuzz one target (60 s); without TARGET: list them
+  cargo xtask help               this text
+
+The demo's and the bench's arguments are passed on unchanged.
+";
+
+/// What every chore needs to know, read once.
+pub(crate) struct Context {
+    /// The repository.
+    pub(crate) root: PathBuf,
+    /// The `cargo` that runs this.
+    pub(crate) cargo: String,
+    /// Where binaries and tools go.
+    pub(crate) target: PathBuf,
+}
+
+impl Context {
+    #[allow(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
+    fn from_environment() -> Result<Self> {
+        let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let root = manifest.parent().ok_or("xtask lies in no repository")?.to_path_buf();
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let target = match std::env::var_os("CARGO_TARGET_DIR") {
+            Some(given) => root.join(given),
+            None => root.join("target"),
+        };
+        Ok(Self { root, cargo, target })
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let context = Context::from_environment()?;
+    let (chore, rest) =
+        arguments.split_first().map_or(("help", arguments), |(first, rest)| (first.as_str(), rest));
+    match (chore, rest) {
+        ("demo", rest) => demo::run(&context, rest),
+        ("test", []) => gate::run(&context, false),
+        ("test", [flag]) if flag == "--quick" => gate::run(&context, true),
+        ("bench", rest) => bench::run(&context, rest),
+        ("fuzz", rest) => fuzz::run(&context, rest),
+        ("help" | "--help" | "-h", _) => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!("`{}` is not a chore; `cargo xtask help` lists them", arguments.join(" ")).into()),
+    }
+}

@@ -1,0 +1,43 @@
+//! Licences, banned crates and sources, by cargo-deny (`deny.toml`).
+//!
+//! The database of advisories lives in a git repository that a closed network does not reach; that check is for a
+//! scheduled job with network, `cargo deny check advisories`, and not for the gate, which must not change its verdict
+//! on unchanged code.
+
+use crate::{
+    Context,
+    command::{Result, capture, program, run as run_command},
+    gate::Done,
+};
+
+/// Pinned, so that the verdict does not change by itself.
+const VERSION: &str = "0.20.2";
+
+pub(crate) fn run(context: &Context) -> Result<Done> {
+    let own = context.target.join("tools/bin/cargo-deny");
+    let is_right = |name: &std::path::Path| {
+        capture(program(name, &context.root).arg("--version"))
+            .is_ok_and(|said| said.trim().ends_with(VERSION))
+    };
+    let anywhere = std::path::Path::new("cargo-deny");
+    let tool = if is_right(anywhere) { anywhere.to_path_buf() } else { own };
+    if !is_right(&tool) {
+        println!("installing cargo-deny {VERSION} into target/tools (two to four minutes, once)");
+        let mut install = program(&context.cargo, &context.root);
+        install.args([
+            "install",
+            "--quiet",
+            "--locked",
+            "--no-default-features",
+            "--version",
+            VERSION,
+            "--root",
+        ]);
+        run_command(install.arg(context.target.join("tools")).arg("cargo-deny"))?;
+    }
+    println!("without advisories: their database is not part of a reproducible build");
+    let mut check = program(&tool, &context.root);
+    check.args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
+    run_command(&mut check)?;
+    Ok(Done::Held)
+}

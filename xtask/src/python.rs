@@ -1,0 +1,74 @@
+//! The published Python client, unmodified, against the real binary (`tests/python`).
+
+use std::path::Path;
+
+use crate::{
+    Context,
+    command::{Result, program, run as run_command, watch, works},
+    gate::Done,
+    system, tests as suites,
+};
+
+pub(crate) fn run(context: &Context) -> Result<Done> {
+    let suite = context.root.join("tests/python");
+    let requirements = suite.join("requirements.txt");
+    let python = environment(context)?;
+    println!("installing into .venv what tests/python/requirements.txt pins:");
+    for line in std::fs::read_to_string(&requirements)?.lines().filter(|line| !line.starts_with('#')) {
+        println!("    {line}");
+    }
+    let mut pip = program(&python, &context.root);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(&requirements);
+    run_command(&mut pip)?;
+    let mut pytest = program(&python, &suite);
+    pytest.env("ALTER_BIN", context.target.join("debug/alter"));
+    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "."]);
+    suites::some(watch(&mut pytest, passed)?)
+}
+
+/// `.venv/bin/python`, made when it is not there or does not start (the directory was moved, Python was upgraded).
+fn environment(context: &Context) -> Result<std::path::PathBuf> {
+    let directory = context.root.join(".venv");
+    let python = directory.join("bin/python");
+    if works(program(&python, &context.root).args(["-m", "pip", "--version"])) {
+        return Ok(python);
+    }
+    println!("making a Python environment in .venv");
+    let make =
+        |root: &Path| run_command(program("python3", root).args(["-m", "venv", "--clear"]).arg(&directory));
+    system::need("python3", "python3", "runs the published client")?;
+    // Debian splits venv off Python.
+    if make(&context.root).is_err() && system::install("python3-venv", "makes the Python environment") {
+        make(&context.root)?;
+    }
+    if works(program(&python, &context.root).args(["-m", "pip", "--version"])) {
+        Ok(python)
+    } else {
+        Err("python3 cannot make a virtual environment (Debian: package python3-venv)".into())
+    }
+}
+
+/// `12 passed, 1 skipped in 3.45s`, with or without a frame of `=`.
+fn passed(line: &str) -> Option<u64> {
+    let words: Vec<_> =
+        line.trim_matches(['=', ' ']).split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    if !words.contains(&"in") {
+        return None;
+    }
+    let at = words.iter().position(|word| *word == "passed")?;
+    words.get(at.checked_sub(1)?)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closing_line_is_counted() {
+        assert_eq!(passed("12 passed in 3.45s"), Some(12));
+        assert_eq!(passed("==== 1 failed, 12 passed, 1 skipped in 3.45s ===="), Some(12));
+        assert_eq!(passed("tests/test_a.py .... passed"), None);
+        assert_eq!(passed("no tests ran in 0.01s"), None);
+    }
+}

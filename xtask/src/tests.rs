@@ -1,0 +1,71 @@
+//! The suites in Rust.
+
+use crate::{
+    Context,
+    command::{Result, program, run as run_command, watch, works},
+    gate::Done,
+};
+
+/// All tests of the workspace. cargo-nextest runs each in its own process, several at once; without it `cargo test` does.
+pub(crate) fn run(context: &Context) -> Result<Done> {
+    // Every binary is built with the tests, so that suites which start `alter` find the one of this commit.
+    let targets = ["--workspace", "--lib", "--bins", "--tests"];
+    run_command(program(&context.cargo, &context.root).arg("build").args(targets))?;
+    let mut command = program(&context.cargo, &context.root);
+    command.env("ALTER_BIN", context.target.join("debug/alter"));
+    let counts = if works(program(&context.cargo, &context.root).args(["nextest", "--version"])) {
+        command.args(["nextest", "run", "--no-fail-fast"]).args(targets);
+        watch(&mut command, nextest_passed)?
+    } else {
+        println!("cargo-nextest is not installed; `cargo test` takes its place");
+        command.args(["test", "--no-fail-fast"]).args(targets);
+        watch(&mut command, libtest_passed)?
+    };
+    some(counts)
+}
+
+/// The examples in doc comments.
+pub(crate) fn documentation(context: &Context) -> Result<Done> {
+    let mut command = program(&context.cargo, &context.root);
+    command.args(["test", "--doc", "--workspace"]);
+    // There may be none: an example is not an end in itself.
+    Ok(Done::Tests(watch(&mut command, libtest_passed)?.into_iter().sum()))
+}
+
+/// A runner that ran nothing has proved nothing.
+pub(crate) fn some(counts: Vec<u64>) -> Result<Done> {
+    match counts.into_iter().sum() {
+        0 => Err("no test ran".into()),
+        count => Ok(Done::Tests(count)),
+    }
+}
+
+/// `Summary [ 12.3s] 345 tests run: 345 passed (2 slow), 1 skipped`
+fn nextest_passed(line: &str) -> Option<u64> {
+    line.trim_start().strip_prefix("Summary [")?.split_once("run:")?.1.split_whitespace().next()?.parse().ok()
+}
+
+/// `test result: ok. 12 passed; 0 failed; …`
+fn libtest_passed(line: &str) -> Option<u64> {
+    line.strip_prefix("test result: ok. ")?.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_are_counted() {
+        let line = "     Summary [  12.300s] 345 tests run: 344 passed (2 slow), 1 failed, 1 skipped";
+        assert_eq!(nextest_passed(line), Some(344));
+        assert_eq!(nextest_passed("        PASS [   0.1s] Summary"), None);
+        assert_eq!(libtest_passed("test result: ok. 12 passed; 0 failed; 0 ignored"), Some(12));
+        assert_eq!(libtest_passed("test result: FAILED. 12 passed; 1 failed; 0 ignored"), None);
+    }
+
+    #[test]
+    fn an_empty_run_is_a_failure() {
+        assert!(some(vec![]).is_err() && some(vec![0, 0]).is_err());
+        assert!(matches!(some(vec![2, 3]), Ok(Done::Tests(5))));
+    }
+}

@@ -1,0 +1,219 @@
+//! Who may depend on whom (docs/ARCHITECTURE.md): dependencies point inwards only. A sentence in a document does not
+//! hold a wall; this does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Context,
+    command::{Result, capture, program},
+    metadata::{self, Kind, Member},
+};
+
+/// A package and the features that it is built with, when only one member is built.
+type Tree = BTreeMap<String, BTreeSet<String>>;
+
+const DOMAIN: &str = "alter-domain";
+const API_TYPES: &str = "alter-api-types";
+/// The one crate that puts functions and adapters together.
+const BINARY: &str = "alter";
+
+/// What the browser's half may need: nothing that does not build for wasm.
+const API_TYPES_MAY_USE: [&str; 5] = ["serde", "serde_json", "uuid", "jiff", "utoipa"];
+
+/// AWS's crates in the domain: a signer that computes and a type that it takes. Not one that connects.
+const DOMAIN_AWS: [&str; 2] = ["aws-sigv4", "aws-credential-types"];
+
+/// Storage, sockets of our own and TLS: adapters' business.
+const NOT_IN_DOMAIN: [&str; 13] = [
+    "rusqlite",
+    "libsqlite3-sys",
+    "fjall",
+    "reqwest",
+    "hyper-rustls",
+    "tokio-rustls",
+    "rustls",
+    "aws-config",
+    "aws-runtime",
+    "aws-smithy-runtime",
+    "aws-smithy-http-client",
+    "lambda_http",
+    "lambda_runtime",
+];
+
+/// Nowhere, for any member, feature or platform (the lock file has them all).
+const NOWHERE: [&str; 6] = ["openssl", "openssl-sys", "native-tls", "schannel", "aws-lc-rs", "aws-lc-sys"];
+
+pub(crate) fn check(context: &Context) -> Result {
+    let members = metadata::members(context)?;
+    let mut broken = Vec::new();
+    for member in &members {
+        broken.extend(direct(member, &members));
+    }
+    broken.extend(domain(&tree(context, DOMAIN)?));
+    let lock = std::fs::read_to_string(context.root.join("Cargo.lock"))?;
+    let locked = lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    broken
+        .extend(locked.filter(|name| NOWHERE.contains(name)).map(|name| format!("{name} is in Cargo.lock")));
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("\n").into()) }
+}
+
+/// The layer that a member belongs to, by where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    ApiTypes,
+    Domain,
+    Adapter,
+    Function,
+    Binary,
+    /// Tests, benches and chores: nothing that ships depends on them.
+    Tool,
+}
+
+impl Layer {
+    fn of(member: &Member) -> Self {
+        match member.name.as_str() {
+            API_TYPES => Layer::ApiTypes,
+            DOMAIN => Layer::Domain,
+            BINARY => Layer::Binary,
+            _ if member.directory.starts_with("shared/adapters") => Layer::Adapter,
+            _ if member.directory.starts_with("functions") => Layer::Function,
+            _ => Layer::Tool,
+        }
+    }
+
+    fn may_use(self, other: Self) -> bool {
+        match self {
+            Layer::ApiTypes => false,
+            Layer::Domain => other == Layer::ApiTypes,
+            Layer::Adapter | Layer::Function => matches!(other, Layer::ApiTypes | Layer::Domain),
+            Layer::Binary => !matches!(other, Layer::Binary | Layer::Tool),
+            Layer::Tool => true,
+        }
+    }
+}
+
+/// A member's own list of dependencies. What only its tests need is free.
+fn direct(member: &Member, members: &[Member]) -> Vec<String> {
+    let layer = Layer::of(member);
+    let mut broken = Vec::new();
+    for dependency in member.dependencies.iter().filter(|dependency| dependency.kind != Kind::Dev) {
+        let name = dependency.name.as_str();
+        let ours = members.iter().find(|member| member.name == name);
+        let refused = match (layer, ours) {
+            (_, Some(other)) => !layer.may_use(Layer::of(other)),
+            (Layer::ApiTypes, None) => !API_TYPES_MAY_USE.contains(&name),
+            (Layer::Domain, None) => name.starts_with("aws-") && !DOMAIN_AWS.contains(&name),
+            (_, None) => false,
+        };
+        if refused {
+            broken.push(format!("{} may not depend on {name}", member.name));
+        }
+    }
+    broken
+}
+
+/// The domain with all that it brings along.
+fn domain(tree: &Tree) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (name, features) in tree {
+        if NOT_IN_DOMAIN.contains(&name.as_str()) || name.starts_with("aws-sdk-") {
+            broken.push(format!("{DOMAIN} brings {name}"));
+        }
+        // The web edge is a server; a client could call out around the egress guard.
+        if matches!(name.as_str(), "hyper" | "hyper-util") && features.iter().any(|f| f.starts_with("client"))
+        {
+            broken.push(format!("{DOMAIN} brings {name} with its client"));
+        }
+    }
+    broken
+}
+
+fn tree(context: &Context, package: &str) -> Result<Tree> {
+    let mut command = program(&context.cargo, &context.root);
+    command.args(["tree", "--package", package, "--edges", "normal,build", "--target", "all"]);
+    let text = capture(command.args(["--prefix", "none", "--format", "{p}\t{f}"]))?;
+    let tree = parse(&text);
+    if tree.contains_key(package) { Ok(tree) } else { Err("cargo tree printed no tree".into()) }
+}
+
+fn parse(text: &str) -> Tree {
+    let mut tree = Tree::new();
+    for line in text.lines() {
+        let (package, features) = line.split_once('\t').unwrap_or((line, ""));
+        let Some(name) = package.split_whitespace().next() else { continue };
+        // A line seen before ends in ` (*)`.
+        let features =
+            features.trim_end_matches("(*)").trim().split(',').filter(|feature| !feature.is_empty());
+        tree.entry(name.to_owned()).or_default().extend(features.map(str::to_owned));
+    }
+    tree
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::Dependency;
+
+    fn member(name: &str, directory: &str, dependencies: &[(&str, Kind)]) -> Member {
+        let dependencies = dependencies.iter().map(|(name, kind)| Dependency {
+            name: (*name).to_owned(),
+            in_code: name.replace('-', "_"),
+            kind: *kind,
+        });
+        Member { name: name.to_owned(), directory: directory.into(), dependencies: dependencies.collect() }
+    }
+
+    fn refused(name: &str, directory: &str, dependency: &str, kind: Kind) -> bool {
+        let mut members = vec![
+            member(API_TYPES, "shared/api-types", &[]),
+            member(DOMAIN, "shared/domain", &[]),
+            member("alter-adapter-x", "shared/adapters/x", &[]),
+            member("alter-f", "functions/f", &[]),
+            member("bench", "bench", &[]),
+        ];
+        members.retain(|other| other.name != name);
+        members.push(member(name, directory, &[(dependency, kind)]));
+        members.last().is_some_and(|last| !direct(last, &members).is_empty())
+    }
+
+    #[test]
+    fn dependencies_point_inwards() {
+        let (function, adapter) = ("functions/g", "shared/adapters/y");
+        for (name, directory, dependency, expected) in [
+            ("alter-g", function, DOMAIN, false),
+            ("alter-g", function, "alter-adapter-x", true),
+            ("alter-g", function, "alter-f", true),
+            ("alter-g", function, "bench", true),
+            ("alter-adapter-y", adapter, DOMAIN, false),
+            ("alter-adapter-y", adapter, "alter-f", true),
+            ("alter-adapter-y", adapter, "alter-adapter-x", true),
+            (DOMAIN, "shared/domain", API_TYPES, false),
+            (DOMAIN, "shared/domain", "alter-adapter-x", true),
+            (DOMAIN, "shared/domain", "aws-sigv4", false),
+            (DOMAIN, "shared/domain", "aws-config", true),
+            (API_TYPES, "shared/api-types", "serde", false),
+            (API_TYPES, "shared/api-types", "tokio", true),
+            (BINARY, "functions/local", "alter-f", false),
+            (BINARY, "functions/local", "alter-adapter-x", false),
+            (BINARY, "functions/local", "bench", true),
+        ] {
+            assert_eq!(refused(name, directory, dependency, Kind::Normal), expected, "{name} → {dependency}");
+            assert!(!refused(name, directory, dependency, Kind::Dev), "{name} tests with {dependency}");
+        }
+    }
+
+    #[test]
+    fn the_domain_has_no_client_in_it() {
+        let text =
+            "alter-domain v0.1.0 (/r)\t\nhyper v1.0.0\tdefault,http1,server\nhyper v1.0.0\tserver (*)\n";
+        assert!(domain(&parse(text)).is_empty());
+        for line in [
+            "hyper v1.0.0\tclient,http1",
+            "hyper-util v0.1.0\tclient-legacy (*)",
+            "rusqlite v0.1.0\t",
+            "aws-sdk-s3 v1.0.0\t",
+        ] {
+            assert_eq!(domain(&parse(&format!("{text}{line}"))).len(), 1, "{line}");
+        }
+    }
+}
