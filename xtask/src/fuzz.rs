@@ -67,7 +67,9 @@ pub(crate) fn all(context: &Context, quick: bool) -> Result<Done> {
                     match fuzz(context, &binaries, &target, seconds) {
                         Ok(said) => println!("{said}"),
                         Err(failure) => {
-                            failures.lock().map(|mut all| all.push(failure.to_string())).unwrap_or_default()
+                            if let Ok(mut all) = failures.lock() {
+                                all.push(failure.to_string());
+                            }
                         }
                     }
                 }

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     Context,
     command::{Result, program, run as run_command},
-    deny, fuzz, python, source, system, tests, tree, unused,
+    deny, fuzz, python, source, suites, system, tree, unused,
 };
 
 /// What a step did.
@@ -36,8 +36,8 @@ const STEPS: [Step; 15] = [
             cargo(context, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
         },
     },
-    Step { name: "tests", run: |context, _| tests::run(context) },
-    Step { name: "tests in documentation", run: |context, _| tests::documentation(context) },
+    Step { name: "tests", run: |context, _| suites::run(context) },
+    Step { name: "tests in documentation", run: |context, _| suites::documentation(context) },
     Step { name: "published Python client", run: |context, _| python::run(context) },
     Step { name: "fuzzing", run: fuzz::all },
     Step { name: "wasm", run: |context, _| wasm(context) },

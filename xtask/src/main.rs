@@ -13,8 +13,8 @@ mod gate;
 mod metadata;
 mod python;
 mod source;
+mod suites;
 mod system;
-mod tests;
 mod tree;
 mod unused;
 

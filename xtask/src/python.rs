@@ -6,7 +6,7 @@ use crate::{
     Context,
     command::{Result, program, run as run_command, watch, works},
     gate::Done,
-    system, tests as suites,
+    suites, system,
 };
 
 pub(crate) fn run(context: &Context) -> Result<Done> {
