@@ -3,6 +3,9 @@
 mod scope;
 mod sign;
 
+#[cfg(test)]
+mod verifier;
+
 pub use scope::AwsScope;
 pub use sign::needs_whole_body;
 pub(super) use sign::sign;
