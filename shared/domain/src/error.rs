@@ -29,6 +29,8 @@ pub enum Error {
     InvalidField { code: &'static str, message: String },
     #[error("The request carries {0}, which this vault does not enforce; it is refused rather than ignored.")]
     ConstraintNotSupported(&'static str),
+    #[error("This path does not take this method.")]
+    MethodNotAllowed,
     #[error("The request body is larger than {limit} bytes.")]
     PayloadTooLarge { limit: usize },
     #[error("The header {0:?} may not be set by the caller.")]

@@ -190,6 +190,9 @@ impl<'a> SignedHeaders<'a> {
 fn key(headers: &SignedHeaders<'_>) -> Result<(PublicPart, Option<Secret<String>>)> {
     let holds_key = |kind| matches!(kind, KeyKind::App | KeyKind::Agent);
     if let Some(text) = headers.get(header::API_KEY)? {
+        if headers.get(header::KEY_ID)?.is_some() {
+            return Err(Error::InvalidRequest("Send x-api-key or X-Alter-Key-Id, not both.".to_owned()));
+        }
         let parsed = key_text::parse(text).filter(|key| holds_key(key.kind)).ok_or(Error::InvalidKey)?;
         return Ok((parsed.public_part, Some(Secret::new(text.to_owned()))));
     }

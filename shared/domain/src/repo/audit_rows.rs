@@ -19,6 +19,8 @@ use crate::{
 
 /// The most rows in a page.
 pub const MAX_PAGE: usize = 1000;
+/// How long a row is kept.
+pub const RETENTION_DAYS: i64 = 400;
 /// How many rows one request examines before it hands back a short page and a cursor.
 const MAX_EXAMINED: usize = 5000;
 /// Rows younger than this are left for the next ascending page, so that a row which was recorded a moment earlier but
@@ -291,7 +293,9 @@ impl AuditRows<'_> {
             Some(app) => keyspace::audit_scope_app(app),
             None => keyspace::audit_scope_org(event.org_id),
         };
-        let mut item = Item::new(keyspace::audit_event(&scope, event.at, event.id), encode(event)?);
+        let expires_at = event.at.as_second() + RETENTION_DAYS * 86_400;
+        let mut item = Item::new(keyspace::audit_event(&scope, event.at, event.id), encode(event)?)
+            .with_expiry(Some(expires_at));
         let sort = event.id.to_string();
         let key = |partition: String| crate::port::Key::new(partition, sort.clone());
         if let Some(grant) = &event.grant {
@@ -360,7 +364,7 @@ fn bounds(filter: &AuditFilter, cursor: Option<&str>, now: Timestamp) -> Result<
 
 /// The months that a span touches, in reading order; no further back than the record is kept.
 fn months(span: &Span, descending: bool) -> Vec<String> {
-    const KEPT_MONTHS: usize = 15;
+    const KEPT_MONTHS: usize = RETENTION_DAYS as usize / 28 + 1;
     let parse = |text: &str| text.get(..36).and_then(|id| id.parse().ok()).and_then(instant);
     let Some(last) = parse(&span.before) else { return Vec::new() };
     let first = parse(&span.from).map(keyspace::audit_month).unwrap_or_default();

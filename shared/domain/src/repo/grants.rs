@@ -13,6 +13,8 @@ use crate::{
 
 /// A listing by offset reads at most this many grants; what lies beyond is said to be truncated.
 pub const MAX_LISTED: usize = 10_000;
+/// A page by cursor reads at most about this many grants to find those that match.
+pub const MAX_SCANNED: usize = 5_000;
 
 /// Which principal's grants a list is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,19 +76,23 @@ impl Grants<'_> {
         let Some(version) = self.0.get(TableName::Main, &secret).await?.map(|item| item.version) else {
             return Err(Error::NotFound("managed secret"));
         };
-        let mut ops = vec![
-            Op::Put { table: TableName::Main, item: Self::item(grant)?, expect: Expect::Absent },
-            Op::Check { table: TableName::Main, key: secret, expect: Expect::Version(version) },
-        ];
-        if let Some(label) = &grant.label {
-            let item = Item::new(keyspace::grant_label(grant.credential_id, label), encode(&grant.id)?);
-            ops.push(Op::Put { table: TableName::Main, item, expect: Expect::Absent });
-        }
+        let mut ops = Self::create_ops(grant)?;
+        ops.push(Op::Check { table: TableName::Main, key: secret, expect: Expect::Version(version) });
         match (self.0.transact(ops).await, &grant.label) {
             (Ok(()), _) => Ok(()),
             (Err(StoreError::Conflict), Some(label)) => Err(Error::SiblingLabelConflict { label: label.clone() }),
             (Err(error), _) => Err(error.into()),
         }
+    }
+
+    /// The writes that create a grant and take its label; whoever transacts them answers for the secret being there.
+    pub fn create_ops(grant: &Grant) -> Result<Vec<Op>> {
+        let mut ops = vec![Op::Put { table: TableName::Main, item: Self::item(grant)?, expect: Expect::Absent }];
+        if let Some(label) = &grant.label {
+            let item = Item::new(keyspace::grant_label(grant.credential_id, label), encode(&grant.id)?);
+            ops.push(Op::Put { table: TableName::Main, item, expect: Expect::Absent });
+        }
+        Ok(ops)
     }
 
     /// Writes a grant's new state; a revoked grant gives its label back.
@@ -104,6 +110,38 @@ impl Grants<'_> {
     pub async fn list(&self, app: AppId, limit: usize, cursor: Option<String>) -> Result<Listed<Grant>> {
         let query = Query::partition(TableName::Main, keyspace::app_grants(app)).index(Index::First).descending();
         list_page(self.0, &query.limit(limit).cursor(cursor)).await
+    }
+
+    /// One page of the app's grants that match: newest first, or, of one principal, by provider and newest last. It may be
+    /// shorter than `limit` although more follow, because a page reads at most [`MAX_SCANNED`] grants.
+    pub async fn page(
+        &self,
+        app: AppId,
+        filter: &GrantFilter,
+        now: Timestamp,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<Listed<Grant>> {
+        let mut query = match &filter.principal {
+            PrincipalFilter::Exactly(principal) => {
+                Query::partition(TableName::Main, keyspace::principal_grants(app, principal)).index(Index::Third)
+            }
+            _ => Query::partition(TableName::Main, keyspace::app_grants(app)).index(Index::First).descending(),
+        }
+        .cursor(cursor);
+        let mut items = Vec::new();
+        let mut read = 0;
+        loop {
+            // Never more than there is room for: the cursor stands behind what was read, not behind what was kept.
+            query.limit = limit - items.len();
+            let page: Listed<Grant> = list_page(self.0, &query).await?;
+            read += page.items.len();
+            items.extend(page.items.into_iter().filter(|grant| filter.admits(grant, now)));
+            if page.next.is_none() || items.len() >= limit || read >= MAX_SCANNED {
+                return Ok(Listed { items, next: page.next });
+            }
+            query.cursor = page.next;
+        }
     }
 
     /// The grants of a managed secret, one page, newest first.

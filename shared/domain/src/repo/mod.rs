@@ -18,7 +18,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use agents::Agents;
 pub use api_keys::{ApiKeys, MAX_KEYS_PER_APP};
 pub use apps::{Apps, Orgs};
-pub use audit_rows::{AuditFilter, AuditPage, AuditRows, AuditScope, MAX_PAGE, Order, SETTLE_SECONDS, WriteReport};
+pub use audit_rows::{AuditFilter, AuditPage, AuditRows, AuditScope, MAX_PAGE, Order, RETENTION_DAYS, SETTLE_SECONDS, WriteReport};
 pub use credentials::Credentials;
 pub use grants::{GrantFilter, Grants, Listing, MAX_LISTED, PrincipalFilter};
 pub use operators::OperatorTokens;

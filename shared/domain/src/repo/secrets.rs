@@ -2,11 +2,11 @@
 
 use alter_api_types::{AppId, SecretId};
 
-use super::{Credentials, Listed, Stored, decode_stored, encode, list_page, of_app};
+use super::{Credentials, Grants, Listed, Stored, decode_stored, encode, list_page, of_app};
 use crate::{
     error::{Error, Result},
     keyspace,
-    model::{ManagedSecret, SealedCredential},
+    model::{Grant, ManagedSecret, SealedCredential},
     port::{Expect, Index, Item, Op, Query, StoreError, Table, TableName, Version},
 };
 
@@ -32,14 +32,22 @@ impl ManagedSecrets<'_> {
         list_page(self.0, &query.limit(limit).cursor(cursor)).await
     }
 
-    /// Creates the secret, its slug and its sealed value together. `Ok(false)`: the slug is taken, nothing was written.
-    pub async fn create(&self, secret: &ManagedSecret, credential: &SealedCredential) -> Result<bool> {
+    /// Creates the secret, its slug and its sealed value together, and a first grant on it if there is one. `Ok(false)`:
+    /// the slug is taken, nothing was written.
+    pub async fn create(
+        &self,
+        secret: &ManagedSecret,
+        credential: &SealedCredential,
+        grant: Option<&Grant>,
+    ) -> Result<bool> {
         let slug = Item::new(keyspace::secret_slug(secret.app_id, &secret.slug), encode(&secret.id)?);
-        let ops = vec![
+        let mut ops = vec![
             Op::Put { table: TableName::Main, item: slug, expect: Expect::Absent },
             Op::Put { table: TableName::Main, item: Self::item(secret)?, expect: Expect::Absent },
             Credentials::create(credential)?,
         ];
+        // The label of the first grant on a new credential cannot be taken.
+        ops.extend(grant.map(Grants::create_ops).transpose()?.unwrap_or_default());
         match self.0.transact(ops).await {
             Ok(()) => Ok(true),
             Err(StoreError::Conflict) => Ok(false),

@@ -17,6 +17,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::InvalidRequest(_) => "invalid_request",
         Error::InvalidField { code, .. } | Error::Conflict { code, .. } => code,
         Error::ConstraintNotSupported(_) => "constraint_not_supported",
+        Error::MethodNotAllowed => "method_not_allowed",
         Error::PayloadTooLarge { .. } => "payload_too_large",
         Error::ForbiddenHeader(_) => "forbidden_header",
         Error::BlockedDestination(_) => "blocked_destination",
@@ -74,6 +75,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::ForbiddenHeader(_)
         | Error::BlockedDestination(_)
         | Error::QueryTooLong => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Error::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Unauthenticated
         | Error::InvalidSignature
