@@ -112,7 +112,8 @@ impl HttpClient for GuardedClient {
 /// Below the 60 s after which common load balancers close an idle connection: a request that meets the closing is lost.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// Status line and headers of a response, bytes. The number of headers is bounded by hyper's default of 100.
+/// Status line and headers of a response, bytes, give or take one read of the socket; also the read buffer of bodies.
+/// The number of headers is bounded by hyper's default of 100.
 const MAX_RESPONSE_HEAD: usize = 64 * 1024;
 
 fn classify(error: &legacy::Error) -> SendError {

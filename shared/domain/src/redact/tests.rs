@@ -298,29 +298,3 @@ proptest! {
         prop_assert!(!left.contains(&one) && !left.contains(&other));
     }
 }
-
-/// Not a benchmark suite: `cargo test --release -p alter-domain redact::tests::timing -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints timings"]
-fn timing() {
-    let secret = Secret::new(TOKEN.to_owned());
-    let small = format!(
-        r#"{{"id":"cus_1","object":"customer","note":"{}"}}"#,
-        "lorem \\\"ipsum\\\" dolor ".repeat(40)
-    );
-    let mut big = small.repeat(1024).into_bytes();
-    let time = |name: &str, rounds: u32, work: &mut dyn FnMut()| {
-        let start = std::time::Instant::now();
-        (0..rounds).for_each(|_| work());
-        println!("{name}: {:?}", start.elapsed() / rounds);
-    };
-    time("build and drop", 100_000, &mut || drop(std::hint::black_box(Redactor::new([&secret]))));
-    let redactor = Redactor::new([&secret]);
-    let mut bytes = small.clone().into_bytes();
-    time(&format!("scan {} bytes", bytes.len()), 100_000, &mut || {
-        redactor.redact_bytes(std::hint::black_box(&mut bytes));
-    });
-    time(&format!("scan {} bytes", big.len()), 100, &mut || {
-        redactor.redact_bytes(std::hint::black_box(&mut big));
-    });
-}
