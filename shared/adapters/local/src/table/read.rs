@@ -142,12 +142,8 @@ fn query_sql<'q>(
             parameters.extend([&position.order as &dyn ToSql, &position.key.partition, &position.key.sort]);
         }
     }
-    match query.index {
-        None => sql.push_str(&format!(" ORDER BY s {direction} LIMIT ?")),
-        Some(_) => {
-            sql.push_str(&format!(" ORDER BY {order} {direction}, p {direction}, s {direction} LIMIT ?"))
-        }
-    }
+    let ties = if query.index.is_some() { format!(", p {direction}, s {direction}") } else { String::new() };
+    sql.push_str(&format!(" ORDER BY {order} {direction}{ties} LIMIT ?"));
     sql
 }
 
