@@ -31,6 +31,8 @@ pub enum Error {
     ConstraintNotSupported(&'static str),
     #[error("This path does not take this method.")]
     MethodNotAllowed,
+    #[error("The body must be application/json.")]
+    UnsupportedMediaType,
     #[error("The request body is larger than {limit} bytes.")]
     PayloadTooLarge { limit: usize },
     #[error("The header {0:?} may not be set by the caller.")]

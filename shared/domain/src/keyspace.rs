@@ -59,6 +59,11 @@ pub fn agent_key(agent: AgentId, key: KeyId) -> IndexKey {
     Key::new(agent_keys(agent), key.to_string())
 }
 
+/// Written by whatever adds a key to the app, so that two who count the keys at once do not both add the last one.
+pub fn key_quota(app: AppId) -> Key {
+    Key::new(format!("app#{app}"), "key-quota")
+}
+
 pub fn signing_key(public_part: &str) -> Key {
     Key::new(format!("signing#{public_part}"), "signing")
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use alter_api_types::{AppId, GrantId, OrgId, SecretId};
 
-use super::{Subject, recorded};
+use super::{Subject, agents::live_agent, recorded};
 use crate::{
     error::{Error, Result},
-    model::{Actor, EventKind, Grant, GrantPolicy, GrantRef, GrantState, Principal, Surface, label},
-    repo::{Agents, Grants, ManagedSecrets, Stored},
+    model::{Actor, EventKind, Grant, GrantPolicy, GrantRef, GrantState, ManagedSecret, Principal, Surface, label},
+    repo::{Grants, ManagedSecrets, Stored},
     state::Ports,
 };
 
@@ -16,6 +16,14 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct NewGrant {
     pub secret_id: SecretId,
+    pub principal: Principal,
+    pub label: Option<String>,
+    pub policy: GrantPolicy,
+}
+
+/// A grant's terms, apart from what it is on.
+#[derive(Debug, Clone)]
+pub struct GrantTerms {
     pub principal: Principal,
     pub label: Option<String>,
     pub policy: GrantPolicy,
@@ -31,41 +39,51 @@ pub async fn issue_grant(
 ) -> Result<Grant> {
     let table = ports.table.as_ref();
     let secret = ManagedSecrets(table).get(app_id, new.secret_id).await?.value;
-    match &new.principal {
-        Principal::Agent { agent_id } => Agents(table).get(app_id, *agent_id).await?.value.usable()?,
+    let terms = GrantTerms { principal: new.principal, label: new.label, policy: new.policy };
+    let grant = draft_grant(ports, &secret, terms).await?;
+    let subject = grant_created(org_id, &grant, actor, surface);
+    recorded(ports, subject, Grants(table).create(&grant)).await?;
+    Ok(grant)
+}
+
+/// A grant as it would be written, with everything checked that can be checked before.
+pub(super) async fn draft_grant(ports: &Ports, secret: &ManagedSecret, terms: GrantTerms) -> Result<Grant> {
+    match &terms.principal {
+        Principal::Agent { agent_id } => drop(live_agent(ports, secret.app_id, *agent_id).await?),
         Principal::Group { external_group_id, .. } if external_group_id.is_empty() || external_group_id.len() > 255 => {
             return Err(Error::field("invalid_principal", "external_group_id has 1 to 255 characters."));
         }
         Principal::User { .. } | Principal::Group { .. } | Principal::System => {}
     }
-    let needs_label = matches!(new.principal, Principal::User { .. } | Principal::Group { .. });
-    let label = new.label.as_deref().map(label).transpose()?;
+    let needs_label = matches!(terms.principal, Principal::User { .. } | Principal::Group { .. });
+    let label = terms.label.as_deref().map(label).transpose()?;
     if needs_label && label.is_none() {
         return Err(Error::field("label_required", "A user's or group's grant needs a label: people read it in the Wallet."));
     }
-    let grant = Grant {
+    Ok(Grant {
         id: ports.new_id()?,
-        app_id,
+        app_id: secret.app_id,
         secret_id: secret.id,
         credential_id: secret.credential_id,
-        provider_id: secret.slug,
-        principal: new.principal,
+        provider_id: secret.slug.clone(),
+        principal: terms.principal,
         label,
-        policy: new.policy,
+        policy: terms.policy,
         state: GrantState::Active,
         created_at: ports.clock.now(),
-    };
-    let subject = Subject {
+    })
+}
+
+pub(super) fn grant_created(org_id: OrgId, grant: &Grant, actor: Actor, surface: Surface) -> Subject {
+    Subject {
         kind: EventKind::GrantCreated,
         org_id,
-        app_id: Some(app_id),
+        app_id: Some(grant.app_id),
         actor,
         surface,
-        grant: Some(GrantRef::from(&grant)),
+        grant: Some(GrantRef::from(grant)),
         detail: BTreeMap::new(),
-    };
-    recorded(ports, subject, Grants(table).create(&grant)).await?;
-    Ok(grant)
+    }
 }
 
 /// Ends a grant. The very next call with it fails; calls in flight finish.

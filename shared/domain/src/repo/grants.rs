@@ -13,8 +13,8 @@ use crate::{
 
 /// A listing by offset reads at most this many grants; what lies beyond is said to be truncated.
 pub const MAX_LISTED: usize = 10_000;
-/// A page by cursor reads at most about this many grants to find those that match.
-pub const MAX_SCANNED: usize = 5_000;
+/// A page by cursor reads about this many grants at most to find those that match.
+const MAX_SCANNED: usize = 5_000;
 
 /// Which principal's grants a list is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +112,8 @@ impl Grants<'_> {
         list_page(self.0, &query.limit(limit).cursor(cursor)).await
     }
 
-    /// One page of the app's grants that match: newest first, or, of one principal, by provider and newest last. It may be
-    /// shorter than `limit` although more follow, because a page reads at most [`MAX_SCANNED`] grants.
+    /// One page of the app's grants that match: newest first, those of one principal grouped by provider. It may be
+    /// shorter than `limit` although more follow, because a page reads a bounded number of grants.
     pub async fn page(
         &self,
         app: AppId,
@@ -126,8 +126,9 @@ impl Grants<'_> {
             PrincipalFilter::Exactly(principal) => {
                 Query::partition(TableName::Main, keyspace::principal_grants(app, principal)).index(Index::Third)
             }
-            _ => Query::partition(TableName::Main, keyspace::app_grants(app)).index(Index::First).descending(),
+            _ => Query::partition(TableName::Main, keyspace::app_grants(app)).index(Index::First),
         }
+        .descending()
         .cursor(cursor);
         let mut items = Vec::new();
         let mut read = 0;

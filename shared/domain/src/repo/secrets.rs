@@ -27,6 +27,10 @@ impl ManagedSecrets<'_> {
         self.get(app, id).await.map(Some)
     }
 
+    pub async fn slug_taken(&self, app: AppId, slug: &str) -> Result<bool> {
+        Ok(self.0.get(TableName::Main, &keyspace::secret_slug(app, slug)).await?.is_some())
+    }
+
     pub async fn list(&self, app: AppId, limit: usize, cursor: Option<String>) -> Result<Listed<ManagedSecret>> {
         let query = Query::partition(TableName::Main, keyspace::app_secrets(app)).index(Index::First);
         list_page(self.0, &query.limit(limit).cursor(cursor)).await

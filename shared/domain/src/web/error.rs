@@ -18,6 +18,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::InvalidField { code, .. } | Error::Conflict { code, .. } => code,
         Error::ConstraintNotSupported(_) => "constraint_not_supported",
         Error::MethodNotAllowed => "method_not_allowed",
+        Error::UnsupportedMediaType => "unsupported_media_type",
         Error::PayloadTooLarge { .. } => "payload_too_large",
         Error::ForbiddenHeader(_) => "forbidden_header",
         Error::BlockedDestination(_) => "blocked_destination",
@@ -50,6 +51,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::NotFound("managed secret") => "secret_not_found",
         Error::NotFound("audit event") => "audit_event_not_found",
         Error::NotFound("operator token") => "operator_token_not_found",
+        Error::NotFound("template") => "template_not_found",
         Error::NotFound(_) => "not_found",
         Error::SiblingLabelConflict { .. } => "sibling_label_conflict",
         Error::UpstreamUnreachable(_) => "upstream_unreachable",
@@ -76,6 +78,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::BlockedDestination(_)
         | Error::QueryTooLong => StatusCode::UNPROCESSABLE_ENTITY,
         Error::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Error::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Unauthenticated
         | Error::InvalidSignature
