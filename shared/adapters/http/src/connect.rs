@@ -55,7 +55,7 @@ impl Connector {
 
     pub(crate) fn with_dial(options: ClientOptions, dial: Arc<dyn Dial>) -> Result<Self, RootsError> {
         Ok(Self(Arc::new(Inner {
-            rules: crate::rules(&options),
+            rules: EgressRules { allow_loopback_http: options.allow_loopback_http },
             connect_timeout: options.connect_timeout,
             tls: LazyTls::new(options.extra_roots.as_deref())?,
             resolver: options.resolver,

@@ -16,7 +16,7 @@ mod tls;
 use std::{error::Error, sync::Arc, time::Duration};
 
 use alter_domain::{
-    egress::{EgressRules, check_method},
+    egress::check_method,
     port::{HttpClient, SendError},
 };
 use async_trait::async_trait;
@@ -139,9 +139,4 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
         cause = next;
     }
     cause.to_string()
-}
-
-/// The egress rules that the connector repeats, whatever the caller has checked.
-fn rules(options: &ClientOptions) -> EgressRules {
-    EgressRules { allow_loopback_http: options.allow_loopback_http }
 }

@@ -38,7 +38,7 @@ const REFUSED_V6: [Ipv6Net; 6] = [
     v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), // documentation (RFC 9637)
 ];
 
-const REFUSED_V4: [Ipv4Net; 20] = [
+const REFUSED_V4: [Ipv4Net; 19] = [
     v4([0, 0, 0, 0], 8),        // "this network" (RFC 791)
     v4([10, 0, 0, 0], 8),       // private use (RFC 1918)
     v4([100, 64, 0, 0], 10),    // carrier-grade NAT (RFC 6598); Alibaba's metadata service
@@ -58,7 +58,6 @@ const REFUSED_V4: [Ipv4Net; 20] = [
     v4([203, 0, 113, 0], 24),   // documentation (RFC 5737)
     v4([224, 0, 0, 0], 4),      // multicast (RFC 5771)
     v4([240, 0, 0, 0], 4),      // reserved (RFC 1112), with the limited broadcast address
-    v4([233, 252, 0, 0], 24),   // MCAST-TEST-NET (RFC 6676), named for the record; inside 224/4
 ];
 
 /// ISATAP puts an IPv4 address behind the interface id `[02]00:5efe` of any prefix (RFC 5214 §6.1).
