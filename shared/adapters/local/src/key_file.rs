@@ -56,11 +56,11 @@ impl KeyFile {
     /// Opens the file, or creates it with a fresh key, mode 0600, on disk before this returns.
     pub fn open_or_create(path: &Path, rng: Arc<dyn Rng>) -> Result<Self, KeyFileError> {
         let io = |source| KeyFileError::Io { path: path.to_owned(), source };
-        let key = match create(path, rng.as_ref()) {
-            Err(KeyFileError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
-                read(path)?
+        let key = match read(path) {
+            Err(KeyFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                create(path, rng.as_ref())?
             }
-            created => created?,
+            read => read?,
         };
         let unbound =
             UnboundKey::new(&AES_256_GCM, key.as_slice()).map_err(|_| io(io::Error::other("key refused")))?;
@@ -115,7 +115,7 @@ impl KeyWrapper for KeyFile {
     }
 }
 
-/// Creates the file and nothing else: an existing one is an `AlreadyExists` error, never overwritten.
+/// Creates the file and nothing else: one that came into being meanwhile is an error, never overwritten.
 fn create(path: &Path, rng: &dyn Rng) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyFileError> {
     let io = |source| KeyFileError::Io { path: path.to_owned(), source };
     let mut key = Zeroizing::new([0; KEY_BYTES]);
