@@ -1,1 +1,40 @@
-//! Harness.
+//! The harness of the suites across crates: a whole vault in one value, clients of every kind, and a far side that does
+//! what it is told.
+//!
+//! Who calls it: `tests/e2e`. A test sets up through [`TestVault`], acts through a client ([`Anonymous`], [`AppClient`],
+//! [`AgentClient`], `Operator`) as anyone outside would, and looks at the answer, at what reached the [`Upstream`] and
+//! at the record ([`TestAudit`]).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code: what does not hold is a panic"
+)]
+
+mod answer;
+mod audit;
+mod canary;
+mod capture;
+mod client;
+mod fault;
+mod nonces;
+mod scripted;
+mod seed;
+mod upstream;
+mod vault;
+mod wrapper;
+
+pub use answer::Answer;
+pub use audit::TestAudit;
+pub use canary::{canary, encodings, find_in, find_in_dir};
+pub use capture::logged;
+pub use client::{AgentClient, Anonymous, AppClient, Mode, SignedClient, SignedRequest};
+pub use fault::FaultTable;
+pub use nonces::MemoryNonces;
+pub use scripted::ScriptedClient;
+pub use seed::{GrantSpec, KeySpec, SecretSpec, TestAgent, TestApp, TestKey, TestSecret};
+pub use upstream::{Received, Upstream, channel_body, json_reply, reply};
+pub use vault::{Setup, TestVault};
+pub use wrapper::CountingWrapper;

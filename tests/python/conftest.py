@@ -1,0 +1,71 @@
+"""One vault, one provider, and a new app for every test that asks for one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from alter_sdk import AlterSDKError
+from portal import Portal, Tenant
+from upstream import Upstream
+from vault import Vault
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    vault = Vault.start(tmp_path_factory.mktemp("vault") / "log")
+    try:
+        yield vault
+    finally:
+        code = vault.stop()
+    assert code == 0, f"the vault stopped with {code}:\n{vault.log.read_text()}"
+
+
+@pytest.fixture(autouse=True)
+def base_url(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The only way to tell the published client where the vault is."""
+    monkeypatch.setenv("ALTER_BASE_URL", vault.base_url)
+    return vault.base_url
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    with contextlib.closing(Upstream()) as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def portal(vault: Vault) -> Iterator[Portal]:
+    with contextlib.closing(Portal(vault.base_url, vault.operator_token)) as portal:
+        yield portal
+
+
+@pytest.fixture
+def tenant(portal: Portal, upstream: Upstream) -> Tenant:
+    return portal.tenant(upstream.host)
+
+
+Refused = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def refused() -> Refused:
+    """Awaits a call that must fail with exactly this class and wire code, and returns the error."""
+
+    async def check(kind: type[AlterSDKError], code: str, call: Awaitable[Any]) -> Any:
+        with pytest.raises(AlterSDKError) as caught:
+            await call
+        error = caught.value
+        assert type(error) is kind, f"{type(error).__name__}: {error}, {error.details}"
+        assert error.details["error"] == code
+        assert error.message == str(error) and len(error.message) > 10
+        return error
+
+    return check

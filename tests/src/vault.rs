@@ -1,0 +1,257 @@
+//! A whole vault in one value.
+
+use std::{net::SocketAddr, ops::Deref, path::Path, sync::Arc};
+
+use alter_adapter_http::{ClientOptions, GuardedClient, Resolve, SystemResolver};
+use alter_adapter_local::{KeyFile, SqliteTable, TableOptions};
+use alter_audit_query::AuditQueryState;
+use alter_domain::{
+    Error,
+    crypto::DataKeys,
+    egress::EgressRules,
+    flow::{CallService, Relations},
+    port::{Clock as _, HttpClient, ManualClock, NonceStore, Rng, SystemRng, Table, TableNonces},
+    state::{CredentialOpener, Ports, Sealer, SigningKeys},
+    web,
+};
+use alter_grants::GrantsState;
+use alter_proxy::{ProxyState, Timeouts};
+use alter_revoke::RevokeState;
+use axum::{Json, Router, middleware, routing};
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::{Anonymous, CountingWrapper, TestAudit};
+
+/// How a test's vault is built.
+pub struct Setup {
+    files: bool,
+    timeouts: Timeouts,
+    http: Option<Arc<dyn HttpClient>>,
+    resolver: Arc<dyn Resolve>,
+    layer: Layer,
+    nonces: Option<Arc<dyn NonceStore>>,
+    allow_loopback: bool,
+}
+
+type Layer = Box<dyn FnOnce(Arc<dyn Table>) -> Arc<dyn Table>>;
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            files: false,
+            timeouts: Timeouts::default(),
+            http: None,
+            resolver: Arc::new(SystemResolver),
+            layer: Box::new(|table| table),
+            nonces: None,
+            allow_loopback: true,
+        }
+    }
+}
+
+impl Setup {
+    /// Tables in files, for tests that look at the disk.
+    #[must_use]
+    pub fn files(mut self) -> Self {
+        self.files = true;
+        self
+    }
+
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Another far side than the network.
+    #[must_use]
+    pub fn http(mut self, client: Arc<dyn HttpClient>) -> Self {
+        self.http = Some(client);
+        self
+    }
+
+    #[must_use]
+    pub fn resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    /// Puts a table between the vault and its store. Setting up goes past it.
+    #[must_use]
+    pub fn layer<T: Table + 'static>(
+        mut self,
+        make: impl FnOnce(Arc<dyn Table>) -> Arc<T> + 'static,
+    ) -> Self {
+        self.layer = Box::new(|table| make(table));
+        self
+    }
+
+    #[must_use]
+    pub fn nonces(mut self, nonces: Arc<dyn NonceStore>) -> Self {
+        self.nonces = Some(nonces);
+        self
+    }
+
+    /// The egress rules of a server on the internet.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.allow_loopback = false;
+        self
+    }
+
+    pub async fn build(self) -> TestVault {
+        let dir = TempDir::new().expect("a directory");
+        let store: Arc<dyn Table> = if self.files {
+            Arc::new(SqliteTable::open(&dir.path().join("data"), TableOptions::default()).expect("a table"))
+        } else {
+            Arc::new(SqliteTable::memory().expect("a table"))
+        };
+        let rng: Arc<dyn Rng> = Arc::new(SystemRng::new());
+        let clock = Arc::new(ManualClock::at("2026-03-01T12:00:00Z".parse().expect("a time")));
+        let key_file =
+            KeyFile::open_or_create(&dir.path().join("vault.key"), Arc::clone(&rng)).expect("a key file");
+        let wrapper = Arc::new(CountingWrapper::new(Arc::new(key_file)));
+        let audit = Arc::new(TestAudit::new(Arc::clone(&store)));
+        let table = (self.layer)(Arc::clone(&store));
+        let nonces = self.nonces.unwrap_or_else(|| Arc::new(TableNonces::new(Arc::clone(&table))));
+        let ports =
+            Ports { table, audit: Arc::clone(&audit) as _, nonces, clock: Arc::clone(&clock) as _, rng };
+        let http = self.http.unwrap_or_else(|| {
+            let options = ClientOptions {
+                allow_loopback_http: self.allow_loopback,
+                resolver: self.resolver,
+                ..ClientOptions::default()
+            };
+            Arc::new(GuardedClient::new(options).expect("a client"))
+        });
+        let vault = Vault {
+            data_keys: DataKeys::new(Arc::clone(&wrapper) as _, Arc::clone(&clock) as _),
+            relations: Arc::new(Relations::new(1000)),
+            rules: EgressRules { allow_loopback_http: self.allow_loopback },
+            timeouts: self.timeouts,
+            ports,
+            store,
+            clock,
+            audit,
+            wrapper,
+            http,
+            dir,
+        };
+        TestVault(Arc::new(vault))
+    }
+}
+
+/// A vault over local adapters, as `functions/local` puts it together. Cheap to clone.
+#[derive(Clone)]
+pub struct TestVault(Arc<Vault>);
+
+pub struct Vault {
+    /// What the functions are handed.
+    pub ports: Ports,
+    pub clock: Arc<ManualClock>,
+    pub audit: Arc<TestAudit>,
+    pub wrapper: Arc<CountingWrapper>,
+    store: Arc<dyn Table>,
+    data_keys: DataKeys,
+    relations: Arc<Relations>,
+    rules: EgressRules,
+    timeouts: Timeouts,
+    http: Arc<dyn HttpClient>,
+    dir: TempDir,
+}
+
+impl Deref for TestVault {
+    type Target = Vault;
+
+    fn deref(&self) -> &Vault {
+        &self.0
+    }
+}
+
+impl TestVault {
+    /// In memory, with the guarded client and loopback allowed.
+    pub async fn new() -> Self {
+        Setup::default().build().await
+    }
+
+    pub fn anonymous(&self) -> Anonymous {
+        Anonymous(self.clone())
+    }
+
+    /// Every router, merged and layered as in the binary.
+    pub fn router(&self) -> Router {
+        let ports = self.ports.clone();
+        let signing = SigningKeys::new(self.data_keys.clone());
+        let calls = CallService {
+            ports: ports.clone(),
+            signing: signing.clone(),
+            opener: CredentialOpener::new(self.data_keys.clone()),
+            http: Arc::clone(&self.http),
+            rules: self.rules,
+            relations: Arc::clone(&self.relations),
+        };
+        let proxy = ProxyState { calls, timeouts: self.timeouts };
+        Router::new()
+            .merge(alter_proxy::router(proxy))
+            .merge(alter_grants::router(GrantsState { ports: ports.clone(), signing: signing.clone() }))
+            .merge(alter_revoke::router(RevokeState { ports: ports.clone(), signing: signing.clone() }))
+            .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
+            .route("/healthz", routing::get(|| async { Json(serde_json::json!({ "status": "ok" })) }))
+            .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
+            .fallback(|| async { Error::NotFound("route") })
+            .layer(middleware::from_fn(web::security_headers))
+            .layer(middleware::from_fn_with_state(ports, web::request_id))
+    }
+}
+
+impl Vault {
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The ports without whatever was put in front of the store.
+    pub fn calm(&self) -> Ports {
+        Ports { table: Arc::clone(&self.store), ..self.ports.clone() }
+    }
+
+    pub fn sealer(&self) -> Sealer {
+        Sealer::new(self.data_keys.clone())
+    }
+
+    /// Where the files of this vault lie.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl TestVault {
+    /// Serves over TCP for as long as the runtime lives.
+    pub async fn listen(&self) -> SocketAddr {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let router = self.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        addr
+    }
+
+    /// Forgets the plaintext data keys and the remembered relations, as a restart does.
+    #[must_use]
+    pub fn restarted(&self) -> Self {
+        let vault = &self.0;
+        TestVault(Arc::new(Vault {
+            ports: vault.ports.clone(),
+            clock: Arc::clone(&vault.clock),
+            audit: Arc::clone(&vault.audit),
+            wrapper: Arc::clone(&vault.wrapper),
+            store: Arc::clone(&vault.store),
+            data_keys: DataKeys::new(Arc::clone(&vault.wrapper) as _, Arc::clone(&vault.clock) as _),
+            relations: Arc::new(Relations::new(1000)),
+            rules: vault.rules,
+            timeouts: vault.timeouts,
+            http: Arc::clone(&vault.http),
+            dir: TempDir::new().expect("a directory"),
+        }))
+    }
+}

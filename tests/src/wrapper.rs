@@ -1,0 +1,54 @@
+//! A key wrapper that counts, in front of the real one.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use alter_domain::{
+    port::{KeyContext, KeyWrapper, WrapError, WrappedKey},
+    secret::Secret,
+};
+use async_trait::async_trait;
+
+pub struct CountingWrapper {
+    inner: Arc<dyn KeyWrapper>,
+    unwraps: AtomicU64,
+    down: AtomicBool,
+}
+
+impl CountingWrapper {
+    pub fn new(inner: Arc<dyn KeyWrapper>) -> Self {
+        Self { inner, unwraps: AtomicU64::new(0), down: AtomicBool::new(false) }
+    }
+
+    pub fn unwraps(&self) -> u64 {
+        self.unwraps.load(Ordering::SeqCst)
+    }
+
+    /// From now on the key service does not answer, or does again.
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    fn up(&self) -> Result<(), WrapError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(WrapError::Unavailable("told to be down".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl KeyWrapper for CountingWrapper {
+    async fn wrap(&self, context: &KeyContext, data_key: &Secret<Vec<u8>>) -> Result<WrappedKey, WrapError> {
+        self.up()?;
+        self.inner.wrap(context, data_key).await
+    }
+
+    async fn unwrap(&self, context: &KeyContext, wrapped: &WrappedKey) -> Result<Secret<Vec<u8>>, WrapError> {
+        self.unwraps.fetch_add(1, Ordering::SeqCst);
+        self.up()?;
+        self.inner.unwrap(context, wrapped).await
+    }
+}
