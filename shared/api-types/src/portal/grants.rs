@@ -86,6 +86,8 @@ pub struct GrantView {
     pub revoked_at: Option<Timestamp>,
     pub revoked_from: Option<Surface>,
     pub revoke_reason: Option<String>,
+    /// The last call with it that succeeded, a moment late: not for live monitoring.
+    pub last_used_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 

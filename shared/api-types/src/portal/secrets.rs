@@ -155,6 +155,7 @@ pub struct ReplaceValue {
 pub struct TemplateField {
     pub name: String,
     pub label: String,
+    pub help: Option<String>,
     /// Whether it proves anything: a user name does not.
     pub secret: bool,
     pub required: bool,
@@ -166,11 +167,14 @@ pub struct TemplateField {
 pub struct TemplateView {
     pub slug: String,
     pub name: String,
+    /// What the service is for: `payments`, `ai`, `monitoring` and so on.
+    pub category: String,
     pub credential_type: CredentialType,
     pub fields: Vec<TemplateField>,
     pub injection: InjectionView,
     pub default_headers: Vec<HeaderView>,
+    /// A suffix such as `*.example.com` stands for the tenants of one service: put the one host in its place.
     pub allowed_hosts: Vec<String>,
     /// Where the service explains its credentials.
-    pub docs_url: Option<String>,
+    pub docs_url: String,
 }
