@@ -1,0 +1,202 @@
+//! Putting the vault together: adapters behind ports, ports into functions.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use alter_adapter_http::{ClientOptions, GuardedClient};
+use alter_adapter_local::{
+    DrainHandler, Journal, JournalOptions, KeyFile, SqliteTable, TableOptions,
+};
+use alter_audit_query::AuditQueryState;
+use alter_domain::{
+    Error,
+    crypto::DataKeys,
+    egress::EgressRules,
+    flow::{CallService, Installed, Relations, install},
+    port::{Clock, Record, Rng, SystemClock, SystemRng, Table},
+    state::{CredentialOpener, Ports, Sealer, SigningKeys},
+    web,
+};
+use alter_grants::GrantsState;
+use alter_portal::PortalState;
+use alter_proxy::ProxyState;
+use alter_revoke::RevokeState;
+use async_trait::async_trait;
+use axum::{Json, Router, middleware, routing};
+use tokio::sync::watch;
+
+use super::{ServeError, ServeOptions, token_file};
+
+/// How many relations (key → app, grant → secret) are remembered: some 200 bytes each.
+const RELATIONS: usize = 20_000;
+/// How often expired items are collected.
+const COLLECT_EVERY: Duration = Duration::from_secs(60);
+
+/// Everything that the serving threads share.
+pub(super) struct Vault {
+    ports: Ports,
+    table: Arc<SqliteTable>,
+    data_keys: DataKeys,
+    client: GuardedClient,
+    relations: Arc<Relations>,
+    rules: EgressRules,
+}
+
+impl Vault {
+    /// Opens the data directory; says whether it was set up by this.
+    pub(super) fn open(options: &ServeOptions) -> Result<(Self, bool), ServeError> {
+        let data_dir = &options.data_dir;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let rng: Arc<dyn Rng> = Arc::new(SystemRng::new());
+        let table_options = TableOptions { durability: options.durability, ..TableOptions::default() };
+        let table = Arc::new(SqliteTable::open(data_dir, table_options)?);
+        let key_file = KeyFile::open_or_create(&data_dir.join("vault.key"), Arc::clone(&rng))?;
+        let journal_options = JournalOptions { durability: options.durability, ..JournalOptions::default() };
+        let journal = Arc::new(Journal::open(&data_dir.join("journal"), journal_options, Arc::clone(&clock))?);
+        journal.drain_into(Arc::new(Writer(Arc::clone(&table))))?;
+        let data_keys = DataKeys::new(Arc::new(key_file), Arc::clone(&clock));
+        let ports = Ports {
+            table: Arc::clone(&table) as Arc<dyn Table>,
+            audit: Arc::clone(&journal) as _,
+            nonces: journal,
+            clock,
+            rng,
+        };
+        let vault = Self {
+            ports,
+            table,
+            data_keys,
+            client: client(options)?,
+            relations: Arc::new(Relations::new(RELATIONS)),
+            rules: EgressRules { allow_loopback_http: options.allow_loopback_http },
+        };
+        let set_up = vault.set_up(options)?;
+        Ok((vault, set_up))
+    }
+
+    /// Sets up an empty data directory: an organization, and an operator token in a file of its own. The token is written
+    /// before it becomes valid, so that a crash in between leaves a token that opens nothing, never one that is lost.
+    fn set_up(&self, options: &ServeOptions) -> Result<bool, ServeError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
+        let path = token_file(&options.data_dir);
+        let installed = runtime.block_on(install(&self.ports, &options.organization, |installed: &Installed| {
+            write_token(&path, installed).map_err(|error| Error::Internal(format!("{}: {error}", path.display())))
+        }))?;
+        Ok(installed.is_some())
+    }
+
+    /// The routes, with a pool of provider connections for the runtime that calls this.
+    pub(super) fn router(&self) -> Router {
+        let ports = self.ports.clone();
+        let signing = SigningKeys::new(self.data_keys.clone());
+        let calls = CallService {
+            ports: ports.clone(),
+            signing: signing.clone(),
+            opener: CredentialOpener::new(self.data_keys.clone()),
+            http: Arc::new(self.client.for_runtime()),
+            rules: self.rules,
+            relations: Arc::clone(&self.relations),
+        };
+        let portal = PortalState::new(ports.clone(), Sealer::new(self.data_keys.clone()));
+        Router::new()
+            .merge(alter_proxy::router(ProxyState::new(calls)))
+            .merge(alter_grants::router(GrantsState { ports: ports.clone(), signing: signing.clone() }))
+            .merge(alter_revoke::router(RevokeState { ports: ports.clone(), signing: signing.clone() }))
+            .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
+            .merge(alter_portal::router(portal))
+            .route("/healthz", routing::get(healthy))
+            .method_not_allowed_fallback(no_such_method)
+            .fallback(no_such_route)
+            .layer(middleware::from_fn(web::security_headers))
+            .layer(middleware::from_fn_with_state(ports, web::request_id))
+    }
+
+    /// What has to be done now and then: forget plaintext data keys, delete what has expired.
+    pub(super) fn spawn_housekeeping(&self, mut stopped: watch::Receiver<bool>) -> Result<JoinHandle<()>, ServeError> {
+        let (table, clock) = (Arc::clone(&self.table), Arc::clone(&self.ports.clock));
+        let sweeper = self.data_keys.sweeper();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
+        let work = async move {
+            let mut every = tokio::time::interval(COLLECT_EVERY);
+            let collect = async {
+                loop {
+                    every.tick().await;
+                    if let Err(error) = table.collect_expired(clock.now().as_second()).await {
+                        tracing::warn!(%error, "expired items were not collected");
+                    }
+                }
+            };
+            tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => {}
+                () = sweeper => {}
+                () = collect => {}
+            }
+        };
+        let thread = std::thread::Builder::new().name("housekeeping".to_owned());
+        thread.spawn(move || runtime.block_on(work)).map_err(ServeError::Thread)
+    }
+}
+
+/// The drain's far end: the audit-writer's own function.
+struct Writer(Arc<SqliteTable>);
+
+#[async_trait]
+impl DrainHandler for Writer {
+    async fn write(&self, batch: Vec<Record>) -> Result<(), String> {
+        let report = alter_audit_writer::write(self.0.as_ref(), &batch).await;
+        match report.failed.len() {
+            0 => Ok(()),
+            failed => Err(format!("{failed} of {} audit rows were not stored", batch.len())),
+        }
+    }
+}
+
+fn client(options: &ServeOptions) -> Result<GuardedClient, ServeError> {
+    let extra_roots = match &options.extra_roots {
+        None => None,
+        Some(path) => Some(fs::read(path).map_err(|error| roots_error(path, &error.to_string()))?),
+    };
+    let client = ClientOptions {
+        allow_loopback_http: options.allow_loopback_http,
+        extra_roots,
+        ..ClientOptions::default()
+    };
+    GuardedClient::new(client).map_err(|error| {
+        roots_error(options.extra_roots.as_deref().unwrap_or(Path::new("")), &error.to_string())
+    })
+}
+
+fn roots_error(path: &Path, detail: &str) -> ServeError {
+    ServeError::Roots { path: path.to_owned(), detail: detail.to_owned() }
+}
+
+/// Writes the token for its owner's eyes only, replacing what a set-up that did not finish may have left.
+fn write_token(path: &Path, installed: &Installed) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(installed.token.expose_secret().as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()
+}
+
+async fn healthy() -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+async fn no_such_route() -> Error {
+    Error::NotFound("route")
+}
+
+async fn no_such_method() -> Error {
+    Error::MethodNotAllowed
+}

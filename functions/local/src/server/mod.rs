@@ -1,0 +1,135 @@
+//! The vault as one process: every router over the local adapters.
+//!
+//! One current-thread runtime per core, each with a listener of its own on the same port (`SO_REUSEPORT`), its own
+//! connections to providers and its own reading connections to the store: a call never changes threads. Background work
+//! (draining the journal, checkpoints, expiry) has threads of its own.
+
+mod assemble;
+mod http;
+mod listen;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use alter_adapter_local::{Durability, JournalError, KeyFileError, OpenError};
+use alter_domain::port::StoreError;
+use tokio::sync::watch;
+
+use assemble::Vault;
+
+/// How to run the vault.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub durability: Durability,
+    /// Lets credentials go to loopback addresses, and over plain http there. For development and the demo.
+    pub allow_loopback_http: bool,
+    /// Threads that serve calls; one per core when absent.
+    pub threads: Option<usize>,
+    /// The name of the organization that an empty data directory is set up with.
+    pub organization: String,
+    /// PEM file of certificates to trust beside Mozilla's roots.
+    pub extra_roots: Option<PathBuf>,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
+            data_dir: PathBuf::from("alter-data"),
+            durability: Durability::Full,
+            allow_loopback_http: false,
+            threads: None,
+            organization: "My organization".to_owned(),
+            extra_roots: None,
+        }
+    }
+}
+
+/// Why the vault does not start. Nothing was changed but, at most, files created in an empty data directory.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("the data directory {}: {source}", path.display())]
+    DataDir { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Table(#[from] OpenError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    #[error("the certificates of {}: {detail}", path.display())]
+    Roots { path: PathBuf, detail: String },
+    #[error("setting up the data directory: {0}")]
+    Setup(#[from] alter_domain::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A vault that is listening.
+pub struct Running {
+    pub local_addr: SocketAddr,
+    /// Where the first operator token was written (mode 0600) when the data directory was set up.
+    pub operator_token_file: PathBuf,
+    /// Whether this start set the data directory up.
+    pub set_up: bool,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+    vault: Arc<Vault>,
+}
+
+/// Opens the data directory (setting up an empty one), starts the threads, and returns when calls are answered.
+pub fn start(options: &ServeOptions) -> Result<Running, ServeError> {
+    let (vault, set_up) = Vault::open(options)?;
+    let vault = Arc::new(vault);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let listeners = listen::bind(options.listen, options.threads.unwrap_or(cores).max(1))
+        .map_err(|source| ServeError::Listen { address: options.listen, source })?;
+    let local_addr = listeners.local_addr;
+    let (stop, stopped) = watch::channel(false);
+    let mut threads = Vec::new();
+    for (number, listener) in listeners.sockets.into_iter().enumerate() {
+        let (vault, stopped) = (Arc::clone(&vault), stopped.clone());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
+        let serve = move || {
+            let router = vault.router();
+            runtime.block_on(http::serve(listener, router, stopped));
+        };
+        let thread = std::thread::Builder::new().name(format!("serve-{number}")).spawn(serve);
+        threads.push(thread.map_err(ServeError::Thread)?);
+    }
+    threads.push(vault.spawn_housekeeping(stopped)?);
+    Ok(Running { local_addr, operator_token_file: token_file(&options.data_dir), set_up, stop, threads, vault })
+}
+
+/// Where the first operator token of a data directory lies.
+pub fn token_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("operator-token")
+}
+
+impl Running {
+    /// Stops accepting, lets calls in flight finish (at most 30 seconds), and closes the store.
+    pub fn stop(self) {
+        self.stop.send_replace(true);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a serving thread panicked");
+            }
+        }
+        drop(self.vault);
+    }
+
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.local_addr)
+    }
+}
