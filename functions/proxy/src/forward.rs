@@ -82,7 +82,7 @@ async fn answer(state: &ProxyState, peer: Option<IpAddr>, request: Request) -> R
     let started = tokio::spawn(async move {
         let in_flight = service.start(&presented, call, body, deadline).await?;
         let id = in_flight.call_id;
-        Ok::<_, Error>((in_flight.record.stream(in_flight.response), id))
+        Ok::<_, Error>((in_flight.record.stream(in_flight.response).await, id))
     });
     let (mut response, id) = started.await.map_err(|error| Error::Internal(error.to_string()))??;
     if let Ok(id) = HeaderValue::from_str(&id.to_string()) {

@@ -9,8 +9,8 @@ use std::{
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
-use http_body::Frame;
+use http::{HeaderMap, header};
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
@@ -136,11 +136,18 @@ impl InFlightRecord {
 
     /// Hands the reply on as it comes. Its end is passed on only when the final row is written; a caller who goes away
     /// before that is recorded as such.
-    pub fn stream(self, response: http::Response<Body>) -> http::Response<Body> {
+    pub async fn stream(self, response: http::Response<Body>) -> http::Response<Body> {
         let (parts, body) = response.into_parts();
         let status = parts.status.as_u16();
+        if body.is_end_stream() {
+            // A reply without a body is never polled.
+            let outcome = self.outcome(kind(status), status, 0, false);
+            self.write(outcome).await;
+            return http::Response::from_parts(parts, Body::empty());
+        }
+        let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let state = State::Streaming { body, record: Some(self) };
-        http::Response::from_parts(parts, Body::new(RecordedBody { status, received: 0, state }))
+        http::Response::from_parts(parts, Body::new(RecordedBody { status, length, received: 0, state }))
     }
 }
 
@@ -150,6 +157,8 @@ fn kind(status: u16) -> OutcomeKind {
 
 struct RecordedBody {
     status: u16,
+    /// What the provider said the body's length is: the server stops reading there and never asks for the end.
+    length: Option<u64>,
     received: u64,
     state: State,
 }
@@ -158,7 +167,8 @@ type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 enum State {
     Streaming { body: Body, record: Option<InFlightRecord> },
-    Writing { writing: Writing, then: Option<axum::Error> },
+    /// The final row is being written; then comes the last frame, or the error that ended the reply.
+    Writing { writing: Writing, then: Option<Result<Frame<Bytes>, axum::Error>> },
     Done,
 }
 
@@ -171,31 +181,34 @@ impl http_body::Body for RecordedBody {
         loop {
             match &mut this.state {
                 State::Streaming { body, record } => {
-                    let ended = match ready!(Pin::new(body).poll_frame(cx)) {
+                    let then = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
                         Some(Ok(frame)) => {
                             let Ok(data) = frame.into_data() else { continue };
                             this.received += data.len() as u64;
-                            return Poll::Ready(Some(Ok(Frame::data(data))));
+                            let last = body.is_end_stream() || this.length.is_some_and(|length| this.received >= length);
+                            if !last {
+                                return Poll::Ready(Some(Ok(Frame::data(data))));
+                            }
+                            Some(Ok(Frame::data(data)))
                         }
-                        Some(Err(error)) => Some(error),
+                        Some(Err(error)) => Some(Err(error)),
                         None => None,
                     };
                     let Some(record) = record.take() else { return Poll::Ready(None) };
-                    let writing: Writing = if ended.is_some() {
-                        let outcome = record.outcome(OutcomeKind::NetworkError, this.status, this.received, false);
-                        let outcome = Outcome { code: Some("upstream_error".to_owned()), ..outcome };
-                        Box::pin(record.write(outcome))
-                    } else {
-                        let outcome = record.outcome(kind(this.status), this.status, this.received, false);
-                        Box::pin(record.write(outcome))
+                    let outcome = match &then {
+                        Some(Err(_)) => Outcome {
+                            code: Some("upstream_error".to_owned()),
+                            ..record.outcome(OutcomeKind::NetworkError, this.status, this.received, false)
+                        },
+                        _ => record.outcome(kind(this.status), this.status, this.received, false),
                     };
-                    this.state = State::Writing { writing, then: ended };
+                    this.state = State::Writing { writing: Box::pin(record.write(outcome)), then };
                 }
                 State::Writing { writing, then } => {
                     ready!(writing.as_mut().poll(cx));
-                    let error = then.take();
+                    let then = then.take();
                     this.state = State::Done;
-                    return Poll::Ready(error.map(Err));
+                    return Poll::Ready(then);
                 }
                 State::Done => return Poll::Ready(None),
             }
