@@ -24,18 +24,18 @@ use assemble::Vault;
 
 /// How to run the vault.
 #[derive(Debug, Clone)]
-pub struct ServeOptions {
-    pub listen: SocketAddr,
-    pub data_dir: PathBuf,
-    pub durability: Durability,
+pub(crate) struct ServeOptions {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) durability: Durability,
     /// Lets credentials go to loopback addresses, and over plain http there. For development and the demo.
-    pub allow_loopback_http: bool,
+    pub(crate) allow_loopback_http: bool,
     /// Threads that serve calls; one per core when absent.
-    pub threads: Option<usize>,
+    pub(crate) threads: Option<usize>,
     /// The name of the organization that an empty data directory is set up with.
-    pub organization: String,
+    pub(crate) organization: String,
     /// PEM file of certificates to trust beside Mozilla's roots.
-    pub extra_roots: Option<PathBuf>,
+    pub(crate) extra_roots: Option<PathBuf>,
 }
 
 impl Default for ServeOptions {
@@ -54,9 +54,7 @@ impl Default for ServeOptions {
 
 /// Why the vault does not start. Nothing was changed but, at most, files created in an empty data directory.
 #[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    #[error("the data directory {}: {source}", path.display())]
-    DataDir { path: PathBuf, source: io::Error },
+pub(crate) enum ServeError {
     #[error(transparent)]
     Table(#[from] OpenError),
     #[error(transparent)]
@@ -76,19 +74,19 @@ pub enum ServeError {
 }
 
 /// A vault that is listening.
-pub struct Running {
-    pub local_addr: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) local_addr: SocketAddr,
     /// Where the first operator token was written (mode 0600) when the data directory was set up.
-    pub operator_token_file: PathBuf,
+    pub(crate) operator_token_file: PathBuf,
     /// Whether this start set the data directory up.
-    pub set_up: bool,
+    pub(crate) set_up: bool,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
     vault: Arc<Vault>,
 }
 
 /// Opens the data directory (setting up an empty one), starts the threads, and returns when calls are answered.
-pub fn start(options: &ServeOptions) -> Result<Running, ServeError> {
+pub(crate) fn start(options: &ServeOptions) -> Result<Running, ServeError> {
     let (vault, set_up) = Vault::open(options)?;
     let vault = Arc::new(vault);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -113,13 +111,13 @@ pub fn start(options: &ServeOptions) -> Result<Running, ServeError> {
 }
 
 /// Where the first operator token of a data directory lies.
-pub fn token_file(data_dir: &Path) -> PathBuf {
+pub(crate) fn token_file(data_dir: &Path) -> PathBuf {
     data_dir.join("operator-token")
 }
 
 impl Running {
     /// Stops accepting, lets calls in flight finish (at most 30 seconds), and closes the store.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.stop.send_replace(true);
         for thread in self.threads {
             if thread.join().is_err() {
@@ -129,7 +127,7 @@ impl Running {
         drop(self.vault);
     }
 
-    pub fn base_url(&self) -> String {
+    pub(crate) fn base_url(&self) -> String {
         format!("http://{}", self.local_addr)
     }
 }

@@ -1,0 +1,110 @@
+//! `alter demo`: a vault with a temporary data directory, a small API for it to call, and the story of one credential. Each
+//! step is made with the command line's own code.
+
+mod stage;
+mod story;
+mod upstream;
+
+use std::{io::Read as _, os::unix::fs::FileTypeExt as _};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::{CliError, Context, DurabilityArg, Result, Signals};
+use stage::{Cast, Stage};
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  alter demo
+  alter demo --json < some-pipe
+
+With --json there is no story: one line of JSON says where everything is (the keys and tokens of this throw-away
+vault included), and the demo stays up until it is stopped or, when standard input is a pipe, until that closes.")]
+pub(crate) struct DemoArgs {
+    /// One line of JSON instead of the story, for scripts
+    #[arg(long)]
+    json: bool,
+    /// What an answered write survives
+    #[arg(long, value_enum, default_value = "process")]
+    durability: DurabilityArg,
+    /// The port of the vault; by default a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Threads that serve calls; by default one for each core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+    /// Tells the story and stops, instead of staying up
+    #[arg(long, conflicts_with = "json")]
+    once: bool,
+}
+
+/// Everything that a script needs to use the demo.
+#[derive(Serialize)]
+struct Ready<'a> {
+    base_url: &'a str,
+    app_key: &'a str,
+    app_key_file: &'a str,
+    app_id: &'a str,
+    grant_id: &'a str,
+    revocable_grant_id: &'a str,
+    provider: &'a str,
+    upstream_url: &'a str,
+    operator_token: &'a str,
+    operator_token_file: &'a str,
+    data_dir: &'a str,
+}
+
+pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<()> {
+    let signals = Signals::listen()?;
+    let stage = Stage::set(args.port, args.threads.map(usize::from), args.durability)?;
+    let result =
+        if args.json { script(context, &stage, &signals) } else { story::tell(context, &stage, args.once) };
+    if result.is_ok() && !args.once {
+        signals.wait();
+        if !args.json {
+            context.printer.remark("\nStopping. The vault and its data are gone.");
+        }
+    }
+    stage.clear();
+    result
+}
+
+fn script(context: &Context, stage: &Stage, signals: &Signals) -> Result<()> {
+    let cast = stage.play(Cast::assemble(stage))?;
+    let ready = Ready {
+        base_url: &stage.base_url(),
+        app_key: cast.app_key.expose_secret(),
+        app_key_file: &stage.key_file().display().to_string(),
+        app_id: &cast.app_id,
+        grant_id: &cast.grant_id,
+        revocable_grant_id: &cast.revocable_grant_id,
+        provider: &cast.provider,
+        upstream_url: &stage.upstream.url(),
+        operator_token: stage.operator_token.expose_secret(),
+        operator_token_file: &stage.operator_token_file().display().to_string(),
+        data_dir: &stage.data_dir().display().to_string(),
+    };
+    let line =
+        serde_json::to_string(&ready).map_err(|error| CliError::failure("output", error.to_string()))?;
+    context.printer.write(&format!("{line}\n"))?;
+    stop_with_stdin(signals)
+}
+
+/// Stops when the other end of standard input goes away, so that a demo never outlives the script that started it. Only a
+/// pipe or a socket has another end: `/dev/null` and a terminal do not count.
+fn stop_with_stdin(signals: &Signals) -> Result<()> {
+    let kind = std::fs::metadata("/dev/stdin").map(|metadata| metadata.file_type());
+    if !kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket()) {
+        return Ok(());
+    }
+    let stop = signals.stopper();
+    let watch = move || {
+        let mut sink = [0; 256];
+        while matches!(std::io::stdin().lock().read(&mut sink), Ok(count) if count > 0) {}
+        // When nobody waits any more the process is ending anyway.
+        let _ = stop.send(());
+    };
+    let thread = std::thread::Builder::new().name("stdin".to_owned()).spawn(watch);
+    thread.map(drop).map_err(|error| CliError::failure("demo", error.to_string()))
+}

@@ -1,0 +1,241 @@
+//! The demo's stage: a vault, an API to call, and a directory that goes away with them.
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use alter_domain::{
+    api::{
+        SecretText,
+        portal::{CreateApp, CreateGrant, CreateSecret, CredentialType, MintKey, PrincipalView},
+    },
+    port::{Rng as _, SystemRng},
+    secret::Secret,
+};
+use tempfile::TempDir;
+
+use super::upstream::Upstream;
+use crate::{
+    cli::{
+        BaseUrl, Caller, CliError, DurabilityArg, HttpClient, Json, Portal, Result, SaveFile, TargetArgs,
+        id_of, perform, read_all,
+    },
+    server::{self, Running, ServeOptions},
+};
+
+pub(super) struct Stage {
+    pub(super) upstream: Upstream,
+    pub(super) http: HttpClient,
+    pub(super) operator_token: Secret<String>,
+    running: Running,
+    bank_token: Secret<String>,
+    dir: TempDir,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// Who plays in the scripted demo.
+pub(super) struct Cast {
+    pub(super) app_id: String,
+    pub(super) app_key: Secret<String>,
+    pub(super) provider: String,
+    pub(super) grant_id: String,
+    pub(super) revocable_grant_id: String,
+}
+
+/// An API's answer, whole.
+pub(super) struct Reply {
+    pub(super) status: http::StatusCode,
+    pub(super) body: String,
+}
+
+impl Stage {
+    pub(super) fn set(port: u16, threads: Option<usize>, durability: DurabilityArg) -> Result<Self> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| {
+            CliError::failure("demo", format!("{what}: {error}."))
+        };
+        let dir = tempfile::Builder::new()
+            .prefix("alter-demo-")
+            .permissions(std::fs::Permissions::from_mode(0o700))
+            .tempdir()
+            .map_err(|error| failed("The demo's directory cannot be made", &error))?;
+        let bank_token = bank_token()?;
+        let upstream = Upstream::start(bank_token.clone())?;
+        let options = ServeOptions {
+            listen: SocketAddr::from(([127, 0, 0, 1], port)),
+            data_dir: dir.path().join("data"),
+            durability: durability.into(),
+            allow_loopback_http: true,
+            threads,
+            organization: "Demo".to_owned(),
+            ..ServeOptions::default()
+        };
+        let running = server::start(&options)?;
+        let operator_token = std::fs::read_to_string(&running.operator_token_file)
+            .map_err(|error| failed("The operator's token cannot be read", &error))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| failed("The demo does not start", &error))?;
+        Ok(Self {
+            upstream,
+            http: HttpClient::new(BaseUrl::parse(&running.base_url())?, None)?,
+            operator_token: Secret::new(operator_token.trim_end().to_owned()),
+            running,
+            bank_token,
+            dir,
+            runtime,
+        })
+    }
+
+    /// Takes everything down; the directory with it.
+    pub(super) fn clear(self) {
+        self.running.stop();
+        self.upstream.stop();
+        if let Err(error) = self.dir.close() {
+            tracing::warn!(%error, "the demo's directory was not removed");
+        }
+    }
+
+    /// Runs one scene.
+    pub(super) fn play<T>(&self, scene: impl Future<Output = Result<T>>) -> Result<T> {
+        self.runtime.block_on(scene)
+    }
+
+    pub(super) fn base_url(&self) -> String {
+        self.running.base_url()
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(super) fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub(super) fn key_file(&self) -> PathBuf {
+        self.dir.path().join("shop.key")
+    }
+
+    pub(super) fn operator_token_file(&self) -> &Path {
+        &self.running.operator_token_file
+    }
+
+    pub(super) fn portal(&self, app: Option<&str>) -> Portal {
+        Portal::new(self.http.clone(), Some(self.operator_token.clone()), app.map(str::to_owned))
+    }
+
+    pub(super) async fn create_app(&self, name: &str) -> Result<Json> {
+        let create = CreateApp { name: name.to_owned(), ..CreateApp::default() };
+        self.portal(None).post("/apps", &Vec::new(), &create).await
+    }
+
+    /// Mints a key and keeps it in the key file.
+    pub(super) async fn mint_key(&self, app: &str, name: &str) -> Result<(Json, Secret<String>)> {
+        let portal = self.portal(Some(app));
+        let mint = MintKey { name: name.to_owned(), ..MintKey::default() };
+        let mut answer = portal.post(&portal.in_app("/keys").await?, &Vec::new(), &mint).await?;
+        let Some(Json::Text(key)) = answer.take("api_key") else {
+            return Err(CliError::failure("invalid_answer", "The vault's answer has no api_key."));
+        };
+        let key = Secret::new(key);
+        SaveFile::create(&self.key_file())?.keep(&key)?;
+        Ok((answer, key))
+    }
+
+    /// Stores the bank's token as a managed secret.
+    pub(super) async fn store_secret(&self, app: &str, name: &str) -> Result<Json> {
+        let portal = self.portal(Some(app));
+        let token = SecretText::new(self.bank_token.expose_secret().clone());
+        let create = CreateSecret {
+            name: Some(name.to_owned()),
+            template: None,
+            credential_type: Some(CredentialType::Bearer),
+            fields: [("token".to_owned(), token)].into(),
+            injection: None,
+            default_headers: None,
+            allowed_hosts: Some(vec![self.upstream.addr.to_string()]),
+            grant: None,
+        };
+        portal.post(&portal.in_app("/secrets").await?, &Vec::new(), &create).await
+    }
+
+    pub(super) async fn issue_grant(&self, app: &str, secret: &Json, label: &str) -> Result<Json> {
+        let portal = self.portal(Some(app));
+        let create = CreateGrant {
+            secret_id: id_of(secret, "secret_id")?,
+            principal: PrincipalView::System {},
+            label: Some(label.to_owned()),
+            grant_policy: None,
+        };
+        portal.post(&portal.in_app("/grants").await?, &Vec::new(), &create).await
+    }
+
+    /// Calls the bank through the vault, as `alter call` does.
+    pub(super) async fn call(
+        &self,
+        key: &Secret<String>,
+        grant: &str,
+        path: &str,
+        reason: &str,
+    ) -> Result<Reply> {
+        let caller = Caller::new(key)
+            .ok_or_else(|| CliError::failure("demo", "The vault minted a key of another kind."))?;
+        let call = TargetArgs {
+            method: "GET".to_owned(),
+            target: format!("{}{path}", self.upstream.url()),
+            grant: Some(grant.to_owned()),
+            provider: None,
+            label: None,
+            key_file: self.key_file(),
+            reason: Some(reason.to_owned()),
+            caller: None,
+            headers: Vec::new(),
+            data: None,
+        };
+        let answer = perform(&self.http, &caller, &call, None).await?;
+        let status = answer.status();
+        let body = read_all(answer.into_body()).await?;
+        Ok(Reply { status, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+
+    /// Whether a text holds the bank's token, in whole or in a telling part.
+    pub(super) fn gives_away(&self, text: &str) -> bool {
+        let token = self.bank_token.expose_secret();
+        text.contains(token.as_str()) || token.get(..token.len() / 2).is_some_and(|half| text.contains(half))
+    }
+}
+
+impl Cast {
+    pub(super) async fn assemble(stage: &Stage) -> Result<Self> {
+        let app = stage.create_app("Shop").await?;
+        let app_id = text(&app, "app_id")?;
+        let (_, app_key) = stage.mint_key(&app_id, "backend").await?;
+        let secret = stage.store_secret(&app_id, "Acme Bank").await?;
+        let grant = stage.issue_grant(&app_id, &secret, "Shop backend").await?;
+        let revocable = stage.issue_grant(&app_id, &secret, "To be revoked").await?;
+        Ok(Self {
+            app_id,
+            app_key,
+            provider: text(&secret, "slug")?,
+            grant_id: text(&grant, "grant_id")?,
+            revocable_grant_id: text(&revocable, "grant_id")?,
+        })
+    }
+}
+
+/// A field of an answer.
+pub(super) fn text(answer: &Json, name: &str) -> Result<String> {
+    let text = answer.text(name).map(str::to_owned);
+    text.ok_or_else(|| CliError::failure("invalid_answer", format!("The vault's answer has no {name}.")))
+}
+
+/// A token such as a bank might issue.
+fn bank_token() -> Result<Secret<String>> {
+    let mut random = [0; 20];
+    SystemRng::new().fill(&mut random).map_err(|error| CliError::failure("random", error.to_string()))?;
+    Ok(Secret::new(format!("acme_live_{}", hex::encode(random))))
+}
