@@ -80,7 +80,7 @@ class Tenant:
         return self.call("POST", "/keys", {"name": "test", **fields})
 
     def revoke_key(self, key_id: str) -> None:
-        self.call("POST", f"/keys/{key_id}/revoke")
+        self.call("DELETE", f"/keys/{key_id}")
 
     def rotate_key(self, key_id: str, grace_seconds: int) -> dict[str, Any]:
         return self.call("POST", f"/keys/{key_id}/rotate", {"grace_seconds": grace_seconds})
@@ -132,7 +132,7 @@ class Bot:
         return self.tenant.grant({"type": "agent", "agent_id": self.agent_id}, **fields)
 
     def revoke(self) -> None:
-        self.tenant.call("POST", f"/agents/{self.agent_id}/revoke")
+        self.tenant.call("DELETE", f"/agents/{self.agent_id}")
 
 
 def dump(document: Any) -> str:

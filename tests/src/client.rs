@@ -56,6 +56,37 @@ impl Anonymous {
     }
 }
 
+/// An operator with a token, at the portal's API.
+pub struct Operator {
+    pub(crate) vault: TestVault,
+    pub token: Secret<String>,
+}
+
+impl Operator {
+    pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let bearer = format!("Bearer {}", self.token.expose_secret());
+        let mut headers = vec![("authorization", bearer.as_str())];
+        headers.extend(body.map(|_| ("content-type", "application/json")));
+        let body = body.map(ToString::to_string).unwrap_or_default();
+        Anonymous(self.vault.clone()).send(method, path, &headers, body).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, Some(body)).await
+    }
+
+    /// Creates something and returns it.
+    pub async fn create(&self, path: &str, body: &Value) -> Value {
+        let answer = self.post(path, body).await;
+        assert_eq!(answer.status, http::StatusCode::CREATED, "{}", answer.text());
+        answer.json()
+    }
+}
+
 /// How a client proves that it holds its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {

@@ -2,7 +2,7 @@
 //! what it is told.
 //!
 //! Who calls it: `tests/e2e`. A test sets up through [`TestVault`], acts through a client ([`Anonymous`], [`AppClient`],
-//! [`AgentClient`], `Operator`) as anyone outside would, and looks at the answer, at what reached the [`Upstream`] and
+//! [`AgentClient`], [`Operator`]) as anyone outside would, and looks at the answer, at what reached the [`Upstream`] and
 //! at the record ([`TestAudit`]).
 
 #![allow(
@@ -22,6 +22,7 @@ mod fault;
 mod nonces;
 mod scripted;
 mod seed;
+mod sigv4;
 mod upstream;
 mod vault;
 mod wrapper;
@@ -30,11 +31,12 @@ pub use answer::Answer;
 pub use audit::TestAudit;
 pub use canary::{canary, encodings, find_in, find_in_dir};
 pub use capture::logged;
-pub use client::{AgentClient, Anonymous, AppClient, Mode, SignedClient, SignedRequest};
+pub use client::{AgentClient, Anonymous, AppClient, Mode, Operator, SignedClient, SignedRequest};
 pub use fault::FaultTable;
 pub use nonces::MemoryNonces;
 pub use scripted::ScriptedClient;
 pub use seed::{GrantSpec, KeySpec, SecretSpec, TestAgent, TestApp, TestKey, TestSecret};
+pub use sigv4::{SigV4, check_sigv4};
 pub use upstream::{Received, Upstream, channel_body, json_reply, reply};
 pub use vault::{Setup, TestVault};
 pub use wrapper::CountingWrapper;

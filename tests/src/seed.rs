@@ -10,15 +10,15 @@ use alter_domain::{
     inject::{CredentialFields, CredentialType, DefaultHeaders, InjectRule, Injection, Rules, Target},
     model::{
         Actor, ActorKind, Agent, AgentName, AgentState, ApiKey, App, AppState, GrantPolicy, KeyHolder,
-        KeyState, ManagedSecret, Org, Principal, Scopes, Surface,
+        KeyState, ManagedSecret, OperatorToken, Org, Permission, Principal, Scopes, Surface,
     },
     port::{Expect, Item, TableName},
-    repo::{Agents, ApiKeys, Apps, Credentials, ManagedSecrets, Orgs, Stored},
+    repo::{Agents, ApiKeys, Apps, Credentials, ManagedSecrets, OperatorTokens, Orgs, Stored},
     secret::Secret,
 };
 use jiff::Timestamp;
 
-use crate::{AgentClient, AppClient, Mode, SignedClient, TestVault};
+use crate::{AgentClient, AppClient, Mode, Operator, SignedClient, TestVault};
 
 /// An API key with its plain text.
 #[derive(Clone)]
@@ -190,6 +190,25 @@ impl TestVault {
         Apps(ports.table.as_ref()).create(&app).await.unwrap();
         let key = self.key_in(org, app.id, KeySpec::default()).await;
         TestApp { vault: self.clone(), org, id: app.id, key }
+    }
+
+    /// An operator of the organization with a token of this permission.
+    pub async fn operator(&self, org: OrgId, permission: Permission) -> Operator {
+        let ports = self.calm();
+        let minted = key_text::mint_pat(ports.rng.as_ref()).unwrap();
+        let token = OperatorToken {
+            id: ports.new_id().unwrap(),
+            org_id: org,
+            public_part: minted.public_part.to_string(),
+            digest: hex::encode(minted.digest),
+            name: "test".to_owned(),
+            permission,
+            expires_at: None,
+            revoked_at: None,
+            created_at: self.now(),
+        };
+        ports.table.transact(vec![OperatorTokens::create(&token).unwrap()]).await.unwrap();
+        Operator { vault: self.clone(), token: minted.plain }
     }
 
     async fn key_in(&self, org: OrgId, app: AppId, spec: KeySpec) -> TestKey {

@@ -15,6 +15,7 @@ use alter_domain::{
     web,
 };
 use alter_grants::GrantsState;
+use alter_portal::PortalState;
 use alter_proxy::{ProxyState, Timeouts};
 use alter_revoke::RevokeState;
 use axum::{Json, Router, middleware, routing};
@@ -193,11 +194,13 @@ impl TestVault {
             relations: Arc::clone(&self.relations),
         };
         let proxy = ProxyState { calls, timeouts: self.timeouts };
+        let portal = PortalState::new(ports.clone(), self.sealer());
         Router::new()
             .merge(alter_proxy::router(proxy))
             .merge(alter_grants::router(GrantsState { ports: ports.clone(), signing: signing.clone() }))
             .merge(alter_revoke::router(RevokeState { ports: ports.clone(), signing: signing.clone() }))
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
+            .merge(alter_portal::router(portal))
             .route("/healthz", routing::get(|| async { Json(serde_json::json!({ "status": "ok" })) }))
             .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
             .fallback(|| async { Error::NotFound("route") })

@@ -8,4 +8,21 @@
     reason = "test code: what does not hold is a panic"
 )]
 
-mod proxy_shapes;
+mod forward;
+mod forward_stream;
+mod injection;
+mod proxy_refusals;
+mod proxy_replies;
+mod proxy_requests;
+mod proxy_trouble;
+
+use alter_domain::api::GrantId;
+use serde_json::{Value, json};
+
+/// The plainest call.
+fn get(url: &str, grant: GrantId) -> Value {
+    json!({ "method": "GET", "url": url, "grant_id": grant })
+}
+
+/// A credential for tests that are not about it.
+const TOKEN: &str = "tok_0123456789abcdef";
