@@ -165,6 +165,7 @@ fn facts(now: Timestamp) -> Result<Facts, Failure> {
         default_headers: Default::default(),
         allowed_hosts: ["api.example.com".parse()?].into_iter().collect(),
         credential_id,
+        seal_version: 1,
         fields: vec!["token".to_owned()],
         created_at: now,
         rotated_at: now,

@@ -63,6 +63,11 @@ impl Table for FaultTable {
         self.inner.put(table, item, expect).await
     }
 
+    async fn put_many(&self, table: TableName, items: Vec<Item>) -> Result<(), StoreError> {
+        self.pass()?;
+        self.inner.put_many(table, items).await
+    }
+
     async fn delete(&self, table: TableName, key: &Key, expect: Expect) -> Result<(), StoreError> {
         self.pass()?;
         self.inner.delete(table, key, expect).await

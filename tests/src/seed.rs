@@ -49,8 +49,8 @@ impl TestAgent {
         AgentClient(SignedClient { vault: self.vault.clone(), key: self.key.clone(), mode: Mode::PlainKey })
     }
 
-    pub fn client_by_id(&self) -> AgentClient {
-        AgentClient(SignedClient { vault: self.vault.clone(), key: self.key.clone(), mode: Mode::KeyId })
+    pub fn in_mode(&self, mode: Mode) -> AgentClient {
+        AgentClient(SignedClient { vault: self.vault.clone(), key: self.key.clone(), mode })
     }
 }
 
@@ -273,6 +273,11 @@ impl TestApp {
         TestAgent { id: agent.id, key, vault: self.vault.clone() }
     }
 
+    /// The same agent, at this app's vault.
+    pub fn agent_again(&self, agent: &TestAgent) -> TestAgent {
+        TestAgent { vault: self.vault.clone(), ..agent.clone() }
+    }
+
     pub async fn revoke_agent(&self, agent: &TestAgent) {
         let ports = self.vault.calm();
         let agents = Agents(ports.table.as_ref());
@@ -305,6 +310,7 @@ impl TestApp {
             default_headers: DefaultHeaders::new(spec.default_headers).unwrap(),
             allowed_hosts: spec.hosts.iter().map(|host| host.parse().expect("a host pattern")).collect(),
             credential_id: ports.new_id().unwrap(),
+            seal_version: 1,
             fields: fields.names().map(str::to_owned).collect(),
             created_at: self.vault.now(),
             rotated_at: self.vault.now(),
@@ -321,10 +327,11 @@ impl TestApp {
     pub async fn replace_value(&self, secret: &TestSecret, values: &[(&'static str, String)]) {
         let ports = self.vault.calm();
         let secrets = ManagedSecrets(ports.table.as_ref());
-        let stored = secrets.get(self.id, secret.id).await.unwrap();
+        let mut stored = secrets.get(self.id, secret.id).await.unwrap();
         let old = Credentials(ports.table.as_ref()).get(self.id, secret.credential_id).await.unwrap();
         let fields = fields(stored.value.credential_type, values);
-        let place = (secret.credential_id, old.value.seal_version + 1);
+        stored.value.seal_version += 1;
+        let place = (secret.credential_id, stored.value.seal_version);
         let sealed =
             self.vault.sealer().seal_credential(&ports, self.org, self.id, place, &fields).await.unwrap();
         secrets.rotate(&stored, &Stored { value: sealed, version: old.version }).await.unwrap();

@@ -73,6 +73,11 @@ pub fn authorize(caller: &Caller, facts: Facts, now: Timestamp) -> Result<Author
     if secret.credential_id != credential.id {
         return Err(Error::Internal("the grant's credential is not its secret's".to_owned()));
     }
+    if secret.seal_version != credential.seal_version {
+        // They are written together. A batch read may see one of two new rows a moment before the other; an old value that
+        // was put back differs for good.
+        return Err(Error::StoreUnavailable("a secret and its value are of different versions".to_owned()));
+    }
     Ok(Authorized { grant, secret, credential })
 }
 

@@ -8,13 +8,17 @@
     reason = "test code: what does not hold is a panic"
 )]
 
+mod authentication;
+mod budget;
 mod forward;
 mod forward_stream;
 mod injection;
+mod order;
 mod proxy_refusals;
 mod proxy_replies;
 mod proxy_requests;
 mod proxy_trouble;
+mod seals;
 
 use alter_domain::api::GrantId;
 use serde_json::{Value, json};

@@ -72,6 +72,7 @@ pub async fn create_secret(
         default_headers: new.default_headers,
         allowed_hosts: new.allowed_hosts,
         credential_id: ports.new_id()?,
+        seal_version: 1,
         fields: new.fields.names().map(str::to_owned).collect(),
         created_at: now,
         rotated_at: now,
@@ -81,7 +82,7 @@ pub async fn create_secret(
         Some(terms) => Some(draft_grant(ports, &secret, terms).await?),
         None => None,
     };
-    let place = (secret.credential_id, 1);
+    let place = (secret.credential_id, secret.seal_version);
     let credential = sealer.seal_credential(ports, org_id, app_id, place, &new.fields).await?;
     let secrets = ManagedSecrets(ports.table.as_ref());
     for number in 1..=MAX_SLUG_NUMBER {
@@ -155,13 +156,13 @@ pub async fn replace_value(
     let now = ports.clock.now();
     let updated = found.try_map(|secret| {
         let fields = fields.names().map(str::to_owned).collect();
-        let secret = ManagedSecret { fields, rotated_at: now, ..secret };
+        let seal_version = secret.seal_version.saturating_add(1);
+        let secret = ManagedSecret { fields, seal_version, rotated_at: now, ..secret };
         check(&secret)?;
         Ok(secret)
     })?;
     let old = Credentials(table).get(app_id, updated.value.credential_id).await?;
-    let seal_version = old.value.seal_version.saturating_add(1);
-    let place = (old.value.id, seal_version);
+    let place = (old.value.id, updated.value.seal_version);
     let value = sealer.seal_credential(ports, org_id, app_id, place, fields).await?;
     let credential = Stored { value, version: old.version };
     let mut subject = about(EventKind::SecretRotated, org_id, &updated.value, actor, surface);

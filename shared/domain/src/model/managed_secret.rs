@@ -28,6 +28,8 @@ pub struct ManagedSecret {
     pub default_headers: DefaultHeaders,
     pub allowed_hosts: AllowedHosts,
     pub credential_id: CredentialId,
+    /// Which version of the sealed value is in force: an earlier one that is put back into the vault table is not used.
+    pub seal_version: u64,
     /// The names of the credential's fields, so that an operator sees what is stored without its value.
     pub fields: Vec<String>,
     pub created_at: Timestamp,

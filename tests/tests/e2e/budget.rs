@@ -1,0 +1,166 @@
+//! How much storage and key service a call costs before the provider is reached (architecture section 4).
+
+use std::sync::{Arc, OnceLock};
+
+use alter_domain::port::NonceStore;
+use alter_table_contract::{CountingTable, Counts};
+use alter_tests::{
+    AgentClient, AppClient, GrantSpec, MemoryNonces, Mode, ScriptedClient, SecretSpec, Setup, TestApp,
+    TestVault,
+};
+use axum::body::Body;
+use http::Response;
+
+use crate::{TOKEN, get};
+
+struct World {
+    app: TestApp,
+    table: Arc<CountingTable>,
+    /// The counts when the provider was reached.
+    at_provider: Arc<std::sync::Mutex<Option<Counts>>>,
+}
+
+async fn world(nonces: Option<Arc<dyn NonceStore>>) -> World {
+    let table: Arc<OnceLock<Arc<CountingTable>>> = Arc::default();
+    let at_provider = Arc::new(std::sync::Mutex::new(None));
+    let (slot, seen, counted) = (Arc::clone(&table), Arc::clone(&at_provider), Arc::clone(&table));
+    let provider = ScriptedClient::new(move |_| {
+        *seen.lock().unwrap() = Some(counted.get().unwrap().counts());
+        async { Ok(Response::new(Body::empty())) }
+    });
+    let setup = Setup::default().http(provider).layer(move |table| {
+        let table = Arc::new(CountingTable::new(table));
+        assert!(slot.set(Arc::clone(&table)).is_ok());
+        table
+    });
+    let setup = match nonces {
+        Some(nonces) => setup.nonces(nonces),
+        None => setup,
+    };
+    let app = setup.build().await.app().await;
+    let table = Arc::clone(table.get().unwrap());
+    World { app, table, at_provider }
+}
+
+impl World {
+    /// What one call costs until the provider is reached, and in all.
+    async fn cost(&self, call: impl Future<Output = alter_tests::Answer>) -> (Counts, Counts) {
+        self.table.reset();
+        *self.at_provider.lock().unwrap() = None;
+        call.await.ok();
+        let before = self.at_provider.lock().unwrap().expect("the provider was reached");
+        (before, self.table.counts())
+    }
+
+    fn restarted(&self) -> TestApp {
+        TestApp { vault: self.app.vault.restarted(), ..self.app.clone() }
+    }
+}
+
+fn writes(counts: &Counts) -> u64 {
+    counts.put + counts.put_many + counts.delete + counts.transact + counts.add
+}
+
+const URL: &str = "https://api.example.com/";
+
+/// Nonces and intents have their own journal, as in the local binary: what is counted is reading.
+#[tokio::test]
+async fn a_warm_call_reads_once_and_a_cold_one_twice() {
+    let world = world(Some(Arc::new(MemoryNonces::default()))).await;
+    let secret = world.app.secret(SecretSpec::bearer("p", TOKEN, "api.example.com")).await;
+    let agent = world.app.agent().await;
+    let system = world.app.grant(&secret, GrantSpec::system()).await;
+    let bound = world.app.grant(&secret, GrantSpec::agent(&agent)).await;
+    for mode in [Mode::PlainKey, Mode::KeyId] {
+        for by_agent in [false, true] {
+            let app = world.restarted();
+            let grant = if by_agent { bound } else { system };
+            let agent = app.agent_again(&agent);
+            let (one, other): (AppClient, AgentClient) = (app.client_of(&app.key, mode), agent.in_mode(mode));
+            let call = || async {
+                let call = get(URL, grant);
+                if by_agent { other.proxy(&call).await } else { one.proxy(&call).await }
+            };
+            let unwraps = world.app.vault.wrapper.unwraps();
+            let (cold, cold_all) = world.cost(call()).await;
+            assert!(cold.rounds <= 2, "cold, {mode:?}, agent {by_agent}: {cold:?}");
+            let opened = world.app.vault.wrapper.unwraps() - unwraps;
+            // One data key for the credential; one for signatures, when the key itself did not come along.
+            assert_eq!(opened, if mode == Mode::KeyId { 2 } else { 1 });
+            let (warm, warm_all) = world.cost(call()).await;
+            assert_eq!(
+                (warm.rounds, warm.get_many, warm.calls()),
+                (1, 1, 1),
+                "warm, {mode:?}, agent {by_agent}: {warm:?}"
+            );
+            assert_eq!(
+                world.app.vault.wrapper.unwraps() - unwraps,
+                opened,
+                "a warm call asks no key service"
+            );
+            for counts in [cold_all, warm_all] {
+                assert_eq!(writes(&counts), 0, "the call path writes configuration: {counts:?}");
+            }
+        }
+    }
+}
+
+/// With nonces in the table, as on AWS, the nonce's write is the only one, and it runs beside the intent.
+#[tokio::test]
+async fn with_nonces_in_the_table_a_call_writes_one_of_them_and_nothing_else() {
+    let world = world(None).await;
+    let (_, grant) = world.app.bearer(TOKEN, "api.example.com").await;
+    let (cold, _) = world.cost(world.app.client().proxy(&get(URL, grant))).await;
+    assert!(cold.rounds <= 3, "{cold:?}");
+    let (warm, all) = world.cost(world.app.client().proxy(&get(URL, grant))).await;
+    assert_eq!((warm.rounds, warm.calls()), (2, 2), "{warm:?}");
+    assert_eq!((all.put, writes(&all), all.calls()), (1, 1, 2), "{all:?}");
+}
+
+#[tokio::test]
+async fn a_stream_costs_what_a_call_costs() {
+    let world = world(Some(Arc::new(MemoryNonces::default()))).await;
+    let (_, grant) = world.app.bearer(TOKEN, "api.example.com").await;
+    let forward = |app: &TestApp| app.client().forward("GET", URL, grant).open();
+    let app = world.restarted();
+    for rounds in [2, 1, 1] {
+        world.table.reset();
+        let answer = forward(&app).await;
+        assert_eq!(answer.status(), 200);
+        let before = world.at_provider.lock().unwrap().expect("the provider was reached");
+        assert_eq!(before.rounds, rounds, "{before:?}");
+        assert_eq!(writes(&world.table.counts()), 0);
+    }
+}
+
+/// A call by provider has to look the grant up; it must not read the whole app for that.
+#[tokio::test]
+async fn a_call_by_provider_has_a_bounded_number_of_rounds() {
+    let world = world(Some(Arc::new(MemoryNonces::default()))).await;
+    let secret = world.app.secret(SecretSpec::bearer("p", TOKEN, "api.example.com")).await;
+    world.app.grant(&secret, GrantSpec::group(&world.app.vault, "team")).await;
+    let call = serde_json::json!({ "method": "GET", "url": URL, "provider_id": "p" });
+    world.cost(world.app.client().proxy(&call)).await;
+    let (few, _) = world.cost(world.app.client().proxy(&call)).await;
+    let other = world.app.secret(SecretSpec::bearer("q", TOKEN, "api.example.com")).await;
+    for _ in 0..50 {
+        world.app.grant(&other, GrantSpec::system()).await;
+    }
+    let (many, _) = world.cost(world.app.client().proxy(&call)).await;
+    assert_eq!(few.calls(), many.calls(), "the cost grows with grants that have nothing to do with the call");
+    assert!(many.rounds <= 7, "{many:?}");
+}
+
+#[tokio::test]
+async fn a_second_vault_in_the_same_process_is_cold() {
+    let vault = TestVault::new().await;
+    let app = vault.app().await;
+    let before = vault.wrapper.unwraps();
+    let restarted = TestApp { vault: vault.restarted(), ..app };
+    restarted
+        .client_by_id()
+        .post("/sdk/grants/list", &serde_json::json!({ "limit": 1, "offset": 0 }))
+        .await
+        .ok();
+    assert_eq!(vault.wrapper.unwraps(), before + 1);
+}
