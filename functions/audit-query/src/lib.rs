@@ -59,7 +59,8 @@ async fn admit(
     peer: Option<Extension<PeerIp>>,
     request: Request,
 ) -> Result<(AuditScope, AuditQuery)> {
-    let Signed { caller, head, .. } = signed(&state.ports, &state.signing, peer.map(|peer| peer.0.0), request).await?;
+    let Signed { caller, head, .. } =
+        signed(&state.ports, &state.signing, peer.map(|peer| peer.0.0), request).await?;
     caller.scopes.require("audit_logs:read")?;
     let Query(mut query) = Query::<AuditQuery>::try_from_uri(&head.uri)
         .map_err(|error| Error::field("invalid_filter", error.body_text()))?;

@@ -74,7 +74,10 @@ fn principal(input: PrincipalInput) -> Result<Principal> {
 
 fn policy(input: GrantPolicyInput, now: Timestamp) -> Result<GrantPolicy> {
     if let Some(name) = input.unknown.keys().next() {
-        return Err(Error::field("invalid_grant_policy", format!("grant_policy.{name} is not enforced by this vault.")));
+        return Err(Error::field(
+            "invalid_grant_policy",
+            format!("grant_policy.{name} is not enforced by this vault."),
+        ));
     }
     GrantPolicy::resolve(input.expires_at, input.default_ttl_seconds, input.max_ttl_seconds, now)
 }

@@ -33,7 +33,11 @@ pub(crate) async fn proxy(
     call.await.map_err(|error| Error::Internal(error.to_string()))?.map(Json)
 }
 
-async fn answer(state: Arc<ProxyState>, peer: Option<Extension<PeerIp>>, request: Request) -> Result<ProxyResponse> {
+async fn answer(
+    state: Arc<ProxyState>,
+    peer: Option<Extension<PeerIp>>,
+    request: Request,
+) -> Result<ProxyResponse> {
     let deadline = Instant::now() + state.timeouts.proxy;
     let calls = &state.calls;
     let (head, body) = request.into_parts();
@@ -56,7 +60,9 @@ async fn answer(state: Arc<ProxyState>, peer: Option<Extension<PeerIp>>, request
 
 fn call(request: ProxyRequest) -> Result<(Call, Vec<u8>)> {
     let selector = match (request.grant_id, request.provider_id) {
-        (Some(id), None) if request.account.is_none() && request.label.is_none() && request.app_user_id.is_none() => {
+        (Some(id), None)
+            if request.account.is_none() && request.label.is_none() && request.app_user_id.is_none() =>
+        {
             // A text that is no id names no grant.
             Selector::Grant(id.parse().map_err(|_| Error::grant_not_found())?)
         }
@@ -97,7 +103,8 @@ fn body(body: Option<&RawValue>, headers: &mut Vec<(String, String)>) -> Result<
     match named {
         None => headers.push(("content-type".to_owned(), "application/json".to_owned())),
         Some((_, kind)) if !kind.to_ascii_lowercase().contains("json") && body.get().starts_with('"') => {
-            let text: String = serde_json::from_str(body.get()).map_err(|_| invalid("body is not valid JSON."))?;
+            let text: String =
+                serde_json::from_str(body.get()).map_err(|_| invalid("body is not valid JSON."))?;
             return Ok(text.into_bytes());
         }
         Some(_) => {}
@@ -162,8 +169,12 @@ fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
 
 fn hint(status: u16) -> Option<String> {
     let text = match status {
-        401 => "The provider refused the stored credential. An operator can replace its value; every grant id stays.",
-        403 => "The provider accepted the credential but not this use of it. Its rights are set at the provider.",
+        401 => {
+            "The provider refused the stored credential. An operator can replace its value; every grant id stays."
+        }
+        403 => {
+            "The provider accepted the credential but not this use of it. Its rights are set at the provider."
+        }
         _ => return None,
     };
     Some(text.to_owned())

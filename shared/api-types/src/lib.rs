@@ -3,8 +3,8 @@
 //! Who calls it: `alter-domain` and everything above it. What it may touch: nothing. Serde only, no I/O, no
 //! clock, builds for wasm.
 
-pub mod error;
 pub mod audit;
+pub mod error;
 pub mod grants;
 pub mod id;
 pub mod portal;

@@ -54,4 +54,3 @@ pub struct ProxyResponse {
     /// The audit event of this call.
     pub call_id: String,
 }
-

@@ -136,7 +136,9 @@ impl Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict => Self::conflict("concurrent_update", "The item was changed by somebody else."),
+            StoreError::Conflict => {
+                Self::conflict("concurrent_update", "The item was changed by somebody else.")
+            }
             StoreError::Throttled => Self::Throttled,
             StoreError::Unavailable(detail) => Self::StoreUnavailable(detail),
             StoreError::Invalid(detail) | StoreError::Corrupt(detail) => Self::Internal(detail),

@@ -138,7 +138,9 @@ pub fn secret_grant(secret: SecretId, grant: GrantId) -> IndexKey {
 pub fn principal_grants(app: AppId, principal: &Principal) -> String {
     match principal {
         Principal::User { user_id } => format!("app#{app}/user#{user_id}"),
-        Principal::Group { idp_id, external_group_id } => format!("app#{app}/group#{idp_id}#{external_group_id}"),
+        Principal::Group { idp_id, external_group_id } => {
+            format!("app#{app}/group#{idp_id}#{external_group_id}")
+        }
         Principal::System => format!("app#{app}/system"),
         Principal::Agent { agent_id } => format!("app#{app}/agent#{agent_id}"),
     }

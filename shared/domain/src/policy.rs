@@ -47,8 +47,12 @@ impl Authorized {
 /// then why it does not work.
 pub fn authorize(caller: &Caller, facts: Facts, now: Timestamp) -> Result<Authorized> {
     caller.scopes.require("proxy:execute")?;
-    let missing = || Error::GrantNotFound { provider_id: facts.by_provider.clone(), agent_id: caller.agent() };
-    let grant = facts.grant.filter(|grant| grant.app_id == caller.app_id && reaches(caller, grant)).ok_or_else(missing)?;
+    let missing =
+        || Error::GrantNotFound { provider_id: facts.by_provider.clone(), agent_id: caller.agent() };
+    let grant = facts
+        .grant
+        .filter(|grant| grant.app_id == caller.app_id && reaches(caller, grant))
+        .ok_or_else(missing)?;
     if let Principal::Agent { agent_id } = &grant.principal {
         let agent = facts.agent.filter(|agent| agent.id == *agent_id && agent.app_id == caller.app_id);
         agent.ok_or_else(missing)?.usable()?;

@@ -13,7 +13,9 @@ use crate::{
     inject::CredentialFields,
     keyspace,
     model::SealedCredential,
-    port::{AuditSink, Clock, Expect, Item, KeyContext, KeyPurpose, NonceStore, Rng, StoreError, Table, TableName},
+    port::{
+        AuditSink, Clock, Expect, Item, KeyContext, KeyPurpose, NonceStore, Rng, StoreError, Table, TableName,
+    },
     repo::Credentials,
     secret::Secret,
 };
@@ -111,7 +113,8 @@ impl CredentialOpener {
         let key = keyspace::credential(credential.id);
         let place = Credentials::place(&key, credential.id, credential.seal_version);
         let plaintext = open(&data_key, &place, &credential.sealed)?;
-        CredentialFields::from_plaintext(plaintext.expose_secret()).map_err(|error| Error::Internal(error.to_string()))
+        CredentialFields::from_plaintext(plaintext.expose_secret())
+            .map_err(|error| Error::Internal(error.to_string()))
     }
 }
 

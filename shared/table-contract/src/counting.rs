@@ -13,6 +13,7 @@ pub struct Counts {
     pub put: u64,
     pub delete: u64,
     pub query: u64,
+    pub put_many: u64,
     pub transact: u64,
     pub add: u64,
     /// The longest chain of calls of which each began after the one before had ended: what latency is made of. Calls
@@ -23,7 +24,14 @@ pub struct Counts {
 impl Counts {
     /// Calls of all methods together.
     pub fn calls(&self) -> u64 {
-        self.get + self.get_many + self.put + self.delete + self.query + self.transact + self.add
+        self.get
+            + self.get_many
+            + self.put
+            + self.put_many
+            + self.delete
+            + self.query
+            + self.transact
+            + self.add
     }
 }
 
@@ -115,6 +123,11 @@ impl Table for CountingTable {
     async fn query(&self, query: &Query) -> Result<Page, StoreError> {
         let _call = self.begin(|counts| &mut counts.query).await;
         self.inner.query(query).await
+    }
+
+    async fn put_many(&self, table: TableName, items: Vec<Item>) -> Result<(), StoreError> {
+        let _call = self.begin(|counts| &mut counts.put_many).await;
+        self.inner.put_many(table, items).await
     }
 
     async fn transact(&self, ops: Vec<Op>) -> Result<(), StoreError> {

@@ -221,6 +221,12 @@ impl Table for HarshTable {
         }
     }
 
+    async fn put_many(&self, table: TableName, items: Vec<Item>) -> Result<(), StoreError> {
+        limits::items(&items)?;
+        let keys = items.iter().map(|item| (table, item.key.clone())).collect();
+        self.write(keys, false, self.inner.put_many(table, items)).await
+    }
+
     async fn transact(&self, ops: Vec<Op>) -> Result<(), StoreError> {
         limits::transaction(&ops)?;
         let mut expects = false;

@@ -37,6 +37,17 @@ pub(crate) fn item(item: &Item) -> Result<(), StoreError> {
     Ok(())
 }
 
+pub(crate) fn items(items: &[Item]) -> Result<(), StoreError> {
+    let mut seen = HashSet::with_capacity(items.len());
+    for written in items {
+        item(written)?;
+        if !seen.insert(&written.key) {
+            return invalid("two items have the same key");
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn query(query: &Query) -> Result<(), StoreError> {
     if query.partition.is_empty() {
         return invalid("the partition is empty");

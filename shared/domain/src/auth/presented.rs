@@ -81,7 +81,12 @@ impl Presented {
             caller_type: caller_type(labelled.caller_type)?,
             context: context(labelled.actor_context)?,
             ip,
-            traceparent: head.headers.get("traceparent").and_then(|v| v.to_str().ok()).filter(|v| v.len() <= 128).map(str::to_owned),
+            traceparent: head
+                .headers
+                .get("traceparent")
+                .and_then(|v| v.to_str().ok())
+                .filter(|v| v.len() <= 128)
+                .map(str::to_owned),
         };
         Ok(Self {
             public_part,
@@ -91,7 +96,9 @@ impl Presented {
             content_hash: content_hash.to_owned(),
             signature: signature.to_owned(),
             string_to_sign,
-            constraints: constraints_text.filter(|text| !text.is_empty()).map(|text| text.split(',').map(str::to_owned).collect()),
+            constraints: constraints_text
+                .filter(|text| !text.is_empty())
+                .map(|text| text.split(',').map(str::to_owned).collect()),
             caller_agent: labelled.caller.parse().ok(),
             attribution,
         })
@@ -126,9 +133,10 @@ impl Presented {
         let narrowed = Scopes::parse(constraints)?;
         match constraints.iter().find(|scope| !granted.grant(scope)) {
             None => Ok(narrowed),
-            Some(wider) => {
-                Err(Error::field("constraint_not_narrowing", format!("The key itself does not have the scope {wider}.")))
-            }
+            Some(wider) => Err(Error::field(
+                "constraint_not_narrowing",
+                format!("The key itself does not have the scope {wider}."),
+            )),
         }
     }
 
@@ -177,7 +185,9 @@ impl<'a> SignedHeaders<'a> {
     }
 
     fn check_once(&self) -> Result<()> {
-        let ours = |name: &str| name.starts_with("x-alter-") || name.starts_with("alter-") || name == header::API_KEY;
+        let ours = |name: &str| {
+            name.starts_with("x-alter-") || name.starts_with("alter-") || name == header::API_KEY
+        };
         for name in self.0.keys().map(http::HeaderName::as_str).filter(|name| ours(name)) {
             if self.0.get_all(name).iter().nth(1).is_some() {
                 return Err(Error::InvalidRequest(format!("The header {name} occurs twice.")));
@@ -197,7 +207,8 @@ fn key(headers: &SignedHeaders<'_>) -> Result<(PublicPart, Option<Secret<String>
         return Ok((parsed.public_part, Some(Secret::new(text.to_owned()))));
     }
     let text = headers.get(header::KEY_ID)?.ok_or(Error::Unauthenticated)?;
-    let public_part = PublicPart::parse(text).filter(|part| holds_key(part.kind())).ok_or(Error::InvalidKey)?;
+    let public_part =
+        PublicPart::parse(text).filter(|part| holds_key(part.kind())).ok_or(Error::InvalidKey)?;
     Ok((public_part, None))
 }
 
@@ -215,7 +226,9 @@ fn caller(text: &str) -> Result<Option<String>> {
         return Ok(None);
     }
     if text.len() > 255 || !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-        return Err(Error::InvalidRequest("X-Alter-Caller has 1 to 255 printable ASCII characters.".to_owned()));
+        return Err(Error::InvalidRequest(
+            "X-Alter-Caller has 1 to 255 printable ASCII characters.".to_owned(),
+        ));
     }
     Ok(Some(text.to_owned()))
 }

@@ -113,7 +113,10 @@ pub(super) async fn verify(
     let acting_for = acting_for(presented, loaded, &key)?;
     if let KeyHolder::Agent { agent_id } = key.holder {
         let agent: Option<Agent> = loaded.read(Slot::Agent)?;
-        agent.filter(|agent| agent.id == agent_id && agent.app_id == key.app_id).ok_or(Error::InvalidKey)?.usable()?;
+        agent
+            .filter(|agent| agent.id == agent_id && agent.app_id == key.app_id)
+            .ok_or(Error::InvalidKey)?
+            .usable()?;
     }
     let scopes = presented.narrow(key.scopes)?;
     Ok(Caller {

@@ -22,7 +22,9 @@ use crate::{
     egress::{EgressError, EgressRules, Target, check_method, check_request_header},
     error::{Candidate, Error, Result},
     inject::{OutgoingHead, Payload, inject, needs_whole_body},
-    model::{Agent, AuditEvent, CallFacts, EventKind, GrantRef, GrantStatus, Outcome, Phase, Principal, Surface},
+    model::{
+        Agent, AuditEvent, CallFacts, EventKind, GrantRef, GrantStatus, Outcome, Phase, Principal, Surface,
+    },
     policy::{Authorized, Facts, authorize},
     port::HttpClient,
     redact::Redactor,
@@ -35,7 +37,11 @@ use crate::{
 pub enum Selector {
     Grant(GrantId),
     /// By provider; the rest narrows it to one.
-    Provider { provider_id: String, label: Option<String>, app_user_id: Option<UserId> },
+    Provider {
+        provider_id: String,
+        label: Option<String>,
+        app_user_id: Option<UserId>,
+    },
 }
 
 /// The body to send.
@@ -104,7 +110,8 @@ impl CallService {
             Ok((authorized, target, head)) => {
                 // Intent, nonce and opening are one round. The credential is opened only now, and used only if both held.
                 let open = self.open(authorized, loaded.item(Slot::CredentialRing), &caller);
-                let (claimed, recorded, opened) = tokio::join!(claim, ports.audit.record(event.encode()?), open);
+                let (claimed, recorded, opened) =
+                    tokio::join!(claim, ports.audit.record(event.encode()?), open);
                 recorded?;
                 let result = match claimed {
                     Ok(true) => match opened {
@@ -154,6 +161,8 @@ impl CallService {
         };
         // Scope and provider mode's other rules are for `decide`; a caller who may not call learns nothing here.
         let found = match caller.scopes.require("proxy:execute") {
+            // A user's call must not be answered with what the whole app has.
+            Ok(()) if call.user_token.is_some() => Err(Error::JwtValidation),
             Ok(()) => self.resolve(&caller, provider_id, label.as_deref(), *app_user_id).await,
             Err(error) => Err(error),
         };
@@ -180,10 +189,14 @@ impl CallService {
         let now = self.ports.clock.now();
         let found = match (caller.agent(), user) {
             (Some(agent_id), _) => {
-                Grants(table).find_by_provider(caller.app_id, &Principal::Agent { agent_id }, provider_id).await?
+                Grants(table)
+                    .find_by_provider(caller.app_id, &Principal::Agent { agent_id }, provider_id)
+                    .await?
             }
             (None, Some(user_id)) => {
-                Grants(table).find_by_provider(caller.app_id, &Principal::User { user_id }, provider_id).await?
+                Grants(table)
+                    .find_by_provider(caller.app_id, &Principal::User { user_id }, provider_id)
+                    .await?
             }
             (None, None) => match ManagedSecrets(table).find_by_slug(caller.app_id, provider_id).await? {
                 Some(secret) => Grants(table).list_of_secret(secret.value.id, 1000, None).await?.items,
@@ -287,7 +300,12 @@ impl CallService {
         Ok(target)
     }
 
-    async fn open(&self, authorized: Authorized, ring: Option<&crate::port::Item>, caller: &Caller) -> Result<Opened> {
+    async fn open(
+        &self,
+        authorized: Authorized,
+        ring: Option<&crate::port::Item>,
+        caller: &Caller,
+    ) -> Result<Opened> {
         let (_, secret, credential) = authorized.into_parts();
         let fields = self.opener.open(self.ports.table.as_ref(), caller.org_id, &credential, ring).await?;
         Ok(Opened { secret, fields })
@@ -312,10 +330,11 @@ impl CallService {
             CallBody::Bytes(bytes) => Payload::Bytes(bytes),
             CallBody::Stream(_) => Payload::Streaming,
         };
-        let injected = inject(injection, &opened.fields, &mut head, payload, now).map_err(|error| match error {
-            crate::inject::InjectError::CallerSetsInjected(name) => Error::ForbiddenHeader(name),
-            other => Error::field("credential_not_injectable", other.to_string()),
-        })?;
+        let injected =
+            inject(injection, &opened.fields, &mut head, payload, now).map_err(|error| match error {
+                crate::inject::InjectError::CallerSetsInjected(name) => Error::ForbiddenHeader(name),
+                other => Error::field("credential_not_injectable", other.to_string()),
+            })?;
         let redactor = Redactor::new(&injected.values);
         let target = if head.url == *target.url() {
             target
@@ -336,7 +355,8 @@ impl CallService {
         *request.method_mut() = head.method;
         *request.uri_mut() = target.uri();
         *request.headers_mut() = head.headers;
-        let response = timeout_at(deadline, self.http.send(request)).await.map_err(|_| Error::UpstreamTimeout)??;
+        let response =
+            timeout_at(deadline, self.http.send(request)).await.map_err(|_| Error::UpstreamTimeout)??;
         let (response, redacted) = super::respond::clean(response, redactor)?;
         Ok(Sent { response, request_bytes, redacted })
     }

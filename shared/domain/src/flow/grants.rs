@@ -7,7 +7,9 @@ use alter_api_types::{AppId, GrantId, OrgId, SecretId};
 use super::{Subject, agents::live_agent, recorded};
 use crate::{
     error::{Error, Result},
-    model::{Actor, EventKind, Grant, GrantPolicy, GrantRef, GrantState, ManagedSecret, Principal, Surface, label},
+    model::{
+        Actor, EventKind, Grant, GrantPolicy, GrantRef, GrantState, ManagedSecret, Principal, Surface, label,
+    },
     repo::{Grants, ManagedSecrets, Stored},
     state::Ports,
 };
@@ -50,7 +52,9 @@ pub async fn issue_grant(
 pub(super) async fn draft_grant(ports: &Ports, secret: &ManagedSecret, terms: GrantTerms) -> Result<Grant> {
     match &terms.principal {
         Principal::Agent { agent_id } => drop(live_agent(ports, secret.app_id, *agent_id).await?),
-        Principal::Group { external_group_id, .. } if external_group_id.is_empty() || external_group_id.len() > 255 => {
+        Principal::Group { external_group_id, .. }
+            if external_group_id.is_empty() || external_group_id.len() > 255 =>
+        {
             return Err(Error::field("invalid_principal", "external_group_id has 1 to 255 characters."));
         }
         Principal::User { .. } | Principal::Group { .. } | Principal::System => {}
@@ -58,7 +62,10 @@ pub(super) async fn draft_grant(ports: &Ports, secret: &ManagedSecret, terms: Gr
     let needs_label = matches!(terms.principal, Principal::User { .. } | Principal::Group { .. });
     let label = terms.label.as_deref().map(label).transpose()?;
     if needs_label && label.is_none() {
-        return Err(Error::field("label_required", "A user's or group's grant needs a label: people read it in the Wallet."));
+        return Err(Error::field(
+            "label_required",
+            "A user's or group's grant needs a label: people read it in the Wallet.",
+        ));
     }
     Ok(Grant {
         id: ports.new_id()?,

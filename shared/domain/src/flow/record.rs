@@ -23,7 +23,11 @@ pub struct Subject {
 }
 
 /// Makes a change that is on the record: no durable intent, no change. A change that was refused is recorded as such.
-pub async fn recorded<T>(ports: &Ports, subject: Subject, change: impl Future<Output = Result<T>>) -> Result<T> {
+pub async fn recorded<T>(
+    ports: &Ports,
+    subject: Subject,
+    change: impl Future<Output = Result<T>>,
+) -> Result<T> {
     let now = ports.clock.now();
     let id: EventId = ports.id_at(now)?;
     let mut event = AuditEvent {
@@ -67,7 +71,9 @@ pub(super) async fn finish(ports: &Ports, event: &AuditEvent) {
 /// The outcome that an error stands for.
 pub(super) fn refusal(error: &Error) -> Outcome {
     let kind = match error {
-        Error::UpstreamUnreachable(_) | Error::UpstreamTimeout | Error::UpstreamBroken(_) => OutcomeKind::NetworkError,
+        Error::UpstreamUnreachable(_) | Error::UpstreamTimeout | Error::UpstreamBroken(_) => {
+            OutcomeKind::NetworkError
+        }
         Error::Throttled
         | Error::StoreUnavailable(_)
         | Error::AuditUnavailable(_)

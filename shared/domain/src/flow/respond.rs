@@ -29,7 +29,10 @@ pub const PROXY_REPLY_LIMIT: usize = 5 * 1024 * 1024;
 const WHOLE_BODY_LIMIT: usize = 6 * 1024 * 1024;
 
 /// Makes a provider's response fit to leave the vault. Says whether a header had to be redacted.
-pub(super) fn clean(response: http::Response<Body>, redactor: Redactor) -> Result<(http::Response<Body>, bool)> {
+pub(super) fn clean(
+    response: http::Response<Body>,
+    redactor: Redactor,
+) -> Result<(http::Response<Body>, bool)> {
     let response = decode_body(response).map_err(|error| Error::UpstreamBroken(error.to_string()))?;
     let (mut parts, body) = response.into_parts();
     clean_response_headers(&mut parts.headers);
@@ -39,7 +42,9 @@ pub(super) fn clean(response: http::Response<Body>, redactor: Redactor) -> Resul
 
 /// Collects a streamed body that has to be signed as a whole.
 pub(super) async fn whole_body(body: Body) -> Result<Bytes> {
-    axum::body::to_bytes(body, WHOLE_BODY_LIMIT).await.map_err(|_| Error::PayloadTooLarge { limit: WHOLE_BODY_LIMIT })
+    axum::body::to_bytes(body, WHOLE_BODY_LIMIT)
+        .await
+        .map_err(|_| Error::PayloadTooLarge { limit: WHOLE_BODY_LIMIT })
 }
 
 /// A reply held in memory.
@@ -87,7 +92,12 @@ impl InFlightRecord {
 
     /// Reads the reply, up to `limit` bytes, and writes the final row. The reply was scanned before it is cut, so that no
     /// part of a credential is left at the end.
-    pub async fn collect(self, response: http::Response<Body>, limit: usize, deadline: Instant) -> Result<Collected> {
+    pub async fn collect(
+        self,
+        response: http::Response<Body>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Collected> {
         let (parts, mut body) = response.into_parts();
         let status = parts.status.as_u16();
         let mut first: Option<Bytes> = None;
@@ -145,7 +155,8 @@ impl InFlightRecord {
             self.write(outcome).await;
             return http::Response::from_parts(parts, Body::empty());
         }
-        let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let length =
+            parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let state = State::Streaming { body, record: Some(self) };
         http::Response::from_parts(parts, Body::new(RecordedBody { status, length, received: 0, state }))
     }
@@ -166,9 +177,15 @@ struct RecordedBody {
 type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 enum State {
-    Streaming { body: Body, record: Option<InFlightRecord> },
+    Streaming {
+        body: Body,
+        record: Option<InFlightRecord>,
+    },
     /// The final row is being written; then comes the last frame, or the error that ended the reply.
-    Writing { writing: Writing, then: Option<Result<Frame<Bytes>, axum::Error>> },
+    Writing {
+        writing: Writing,
+        then: Option<Result<Frame<Bytes>, axum::Error>>,
+    },
     Done,
 }
 
@@ -176,7 +193,10 @@ impl http_body::Body for RecordedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
         loop {
             match &mut this.state {
@@ -185,7 +205,8 @@ impl http_body::Body for RecordedBody {
                         Some(Ok(frame)) => {
                             let Ok(data) = frame.into_data() else { continue };
                             this.received += data.len() as u64;
-                            let last = body.is_end_stream() || this.length.is_some_and(|length| this.received >= length);
+                            let last = body.is_end_stream()
+                                || this.length.is_some_and(|length| this.received >= length);
                             if !last {
                                 return Poll::Ready(Some(Ok(Frame::data(data))));
                             }

@@ -59,7 +59,9 @@ impl Agent {
     pub fn revoke(self, now: Timestamp) -> Result<Self> {
         match self.state {
             AgentState::Active => Ok(Self { state: AgentState::Revoked { at: now }, ..self }),
-            AgentState::Revoked { .. } => Err(Error::conflict("agent_revoked", "The agent is revoked already.")),
+            AgentState::Revoked { .. } => {
+                Err(Error::conflict("agent_revoked", "The agent is revoked already."))
+            }
         }
     }
 }

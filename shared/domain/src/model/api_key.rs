@@ -74,7 +74,9 @@ impl ApiKey {
     pub fn usable(&self, now: Timestamp) -> Result<(), KeyProblem> {
         match self.state {
             KeyState::Revoked { .. } => return Err(KeyProblem::Revoked),
-            KeyState::Rotated { grace_ends_at, .. } if now >= grace_ends_at => return Err(KeyProblem::GraceOver),
+            KeyState::Rotated { grace_ends_at, .. } if now >= grace_ends_at => {
+                return Err(KeyProblem::GraceOver);
+            }
             KeyState::Rotated { .. } | KeyState::Active => {}
         }
         match self.expires_at {
@@ -89,14 +91,18 @@ impl ApiKey {
             return Err(Error::conflict("key_not_active", "Only an active key can be rotated."));
         }
         self.usable(now)?;
-        let grace_ends_at = now.checked_add(grace).map_err(|_| Error::field("invalid_grace", "The grace period is too long."))?;
+        let grace_ends_at = now
+            .checked_add(grace)
+            .map_err(|_| Error::field("invalid_grace", "The grace period is too long."))?;
         Ok(Self { state: KeyState::Rotated { at: now, grace_ends_at, successor }, ..self })
     }
 
     pub fn revoke(self, now: Timestamp) -> Result<Self> {
         match self.state {
             KeyState::Revoked { .. } => Err(Error::conflict("key_revoked", "The key is revoked already.")),
-            KeyState::Active | KeyState::Rotated { .. } => Ok(Self { state: KeyState::Revoked { at: now }, ..self }),
+            KeyState::Active | KeyState::Rotated { .. } => {
+                Ok(Self { state: KeyState::Revoked { at: now }, ..self })
+            }
         }
     }
 }
@@ -130,7 +136,8 @@ mod tests {
 
     #[test]
     fn b104_a_rotated_key_works_in_its_grace_period_and_not_after() {
-        let rotated = key().rotate(uuid::Uuid::from_u128(8).into(), at(100), SignedDuration::from_secs(60)).unwrap();
+        let rotated =
+            key().rotate(uuid::Uuid::from_u128(8).into(), at(100), SignedDuration::from_secs(60)).unwrap();
         assert_eq!(rotated.usable(at(159)), Ok(()));
         assert_eq!(rotated.usable(at(160)), Err(KeyProblem::GraceOver));
         assert!(rotated.rotate(uuid::Uuid::from_u128(9).into(), at(101), SignedDuration::ZERO).is_err());

@@ -58,7 +58,10 @@ impl App {
 pub fn name(text: &str) -> Result<String> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > 100 || text.chars().any(char::is_control) {
-        return Err(Error::field("invalid_name", "A name has 1 to 100 characters and no control characters."));
+        return Err(Error::field(
+            "invalid_name",
+            "A name has 1 to 100 characters and no control characters.",
+        ));
     }
     Ok(text.to_owned())
 }

@@ -154,8 +154,14 @@ pub enum OutcomeKind {
 }
 
 impl OutcomeKind {
-    const ALL: [Self; 6] =
-        [Self::Success, Self::Denied, Self::ProviderError, Self::NetworkError, Self::VaultError, Self::Aborted];
+    const ALL: [Self; 6] = [
+        Self::Success,
+        Self::Denied,
+        Self::ProviderError,
+        Self::NetworkError,
+        Self::VaultError,
+        Self::Aborted,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {

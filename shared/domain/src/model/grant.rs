@@ -79,7 +79,8 @@ impl GrantPolicy {
             }
         }
         let after = |ttl: i64| {
-            now.checked_add(jiff::SignedDuration::from_secs(ttl)).map_err(|_| invalid("The expiry is out of range."))
+            now.checked_add(jiff::SignedDuration::from_secs(ttl))
+                .map_err(|_| invalid("The expiry is out of range."))
         };
         let latest = max_ttl_seconds.map(after).transpose()?;
         let chosen = match (expires_at, default_ttl_seconds) {
@@ -182,7 +183,9 @@ impl Grant {
 
 /// A label that people read in the Wallet: as a name, 1 to 100 characters.
 pub fn label(text: &str) -> Result<String> {
-    super::name(text).map_err(|_| Error::field("invalid_label", "A label has 1 to 100 characters and no control characters."))
+    super::name(text).map_err(|_| {
+        Error::field("invalid_label", "A label has 1 to 100 characters and no control characters.")
+    })
 }
 
 #[cfg(test)]
@@ -195,7 +198,8 @@ mod tests {
 
     #[test]
     fn b099_the_policy_resolves_to_one_expiry_within_the_maximum() {
-        let resolve = |e: Option<i64>, d, m| GrantPolicy::resolve(e.map(at), d, m, at(1000)).map(|p| p.expires_at);
+        let resolve =
+            |e: Option<i64>, d, m| GrantPolicy::resolve(e.map(at), d, m, at(1000)).map(|p| p.expires_at);
         assert_eq!(resolve(None, None, None), Ok(None));
         assert_eq!(resolve(Some(1500), Some(10), None), Ok(Some(at(1500))));
         assert_eq!(resolve(None, Some(10), Some(100)), Ok(Some(at(1010))));

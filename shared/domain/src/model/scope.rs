@@ -34,7 +34,9 @@ impl FromStr for Scope {
 
     fn from_str(text: &str) -> Result<Self, UnknownScope> {
         let known = ACTIONS.contains(&text)
-            || text.split_once(':').is_some_and(|(resource, verb)| RESOURCES.contains(&resource) && VERBS.contains(&verb));
+            || text
+                .split_once(':')
+                .is_some_and(|(resource, verb)| RESOURCES.contains(&resource) && VERBS.contains(&verb));
         if known { Ok(Self(text.to_owned())) } else { Err(UnknownScope(text.to_owned())) }
     }
 }
@@ -53,19 +55,25 @@ pub struct Scopes(BTreeSet<Scope>);
 impl Scopes {
     /// What a key gets when its maker names nothing: call, see and end grants, and read the record.
     pub fn standard() -> Self {
-        ["proxy:execute", "grants:read", "grants:write", "audit_logs:read", "approvals:read", "providers:read"]
-            .into_iter()
-            .map(|text| Scope(text.to_owned()))
-            .collect()
+        [
+            "proxy:execute",
+            "grants:read",
+            "grants:write",
+            "audit_logs:read",
+            "approvals:read",
+            "providers:read",
+        ]
+        .into_iter()
+        .map(|text| Scope(text.to_owned()))
+        .collect()
     }
 
     /// Parses a list; an empty one is refused, because a key that may do nothing is a mistake.
     pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<Self> {
-        let scopes: Self = texts
-            .iter()
-            .map(|text| text.as_ref().parse::<Scope>())
-            .collect::<Result<_, _>>()
-            .map_err(|UnknownScope(text)| Error::field("unknown_scope", format!("There is no scope {text:?}.")))?;
+        let scopes: Self =
+            texts.iter().map(|text| text.as_ref().parse::<Scope>()).collect::<Result<_, _>>().map_err(
+                |UnknownScope(text)| Error::field("unknown_scope", format!("There is no scope {text:?}.")),
+            )?;
         if scopes.0.is_empty() {
             return Err(Error::field("unknown_scope", "A key needs at least one scope."));
         }

@@ -35,7 +35,8 @@ impl TableNonces {
 #[async_trait]
 impl NonceStore for TableNonces {
     async fn claim(&self, claim: NonceClaim) -> Result<bool, StoreError> {
-        let item = Item::new(keyspace::nonce(claim.key_id, &claim.nonce), "").with_expiry(Some(claim.forget_at));
+        let item =
+            Item::new(keyspace::nonce(claim.key_id, &claim.nonce), "").with_expiry(Some(claim.forget_at));
         match self.0.put(TableName::Main, item, Expect::Absent).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict) => Ok(false),

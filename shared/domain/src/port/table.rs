@@ -117,10 +117,22 @@ pub enum Expect {
 /// One operation of a transaction. All of them happen or none; no two may name the same key.
 #[derive(Debug, Clone)]
 pub enum Op {
-    Put { table: TableName, item: Item, expect: Expect },
-    Delete { table: TableName, key: Key, expect: Expect },
+    Put {
+        table: TableName,
+        item: Item,
+        expect: Expect,
+    },
+    Delete {
+        table: TableName,
+        key: Key,
+        expect: Expect,
+    },
     /// Writes nothing, fails the transaction when the expectation does not hold.
-    Check { table: TableName, key: Key, expect: Expect },
+    Check {
+        table: TableName,
+        key: Key,
+        expect: Expect,
+    },
 }
 
 /// A query over one partition of a table or of one index, ordered by the sort part.
@@ -229,6 +241,11 @@ pub trait Table: Send + Sync {
 
     /// Writes the item and returns its new version.
     async fn put(&self, table: TableName, item: Item, expect: Expect) -> Result<Version, StoreError>;
+
+    /// Writes items whatever is there, in any order and not as one: after an error some may have been written. Which
+    /// version they have afterwards is not defined (DynamoDB's BatchWriteItem knows neither condition nor counter), so
+    /// items written like this are not written conditionally. No two of them may have the same key.
+    async fn put_many(&self, table: TableName, items: Vec<Item>) -> Result<(), StoreError>;
 
     /// Deletes the item; deleting what is not there succeeds under [`Expect::Any`] and `Absent`.
     async fn delete(&self, table: TableName, key: &Key, expect: Expect) -> Result<(), StoreError>;

@@ -32,7 +32,9 @@ impl Agents<'_> {
             Op::Put { table: TableName::Main, item: name, expect: Expect::Absent },
         ];
         self.0.transact(ops).await.map_err(|error| match error {
-            StoreError::Conflict => Error::conflict("agent_name_exists", "An agent of this app has this name."),
+            StoreError::Conflict => {
+                Error::conflict("agent_name_exists", "An agent of this app has this name.")
+            }
             other => other.into(),
         })
     }

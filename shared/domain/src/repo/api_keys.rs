@@ -2,13 +2,13 @@
 
 use alter_api_types::{AgentId, AppId, KeyId};
 
-use super::{Listed, Stored, decode_stored, encode, list_page};
+use super::{Listed, Stored, decode_stored, encode, first, list_page};
 use crate::{
     crypto::Sealed,
     error::{Error, Result},
     keyspace,
     model::{ApiKey, KeyHolder},
-    port::{Expect, Index, Item, Op, Page, Query, Table, TableName, Version},
+    port::{Expect, Index, Item, Op, Query, Table, TableName, Version},
 };
 
 /// The most keys that an app may have that are not revoked.
@@ -21,8 +21,7 @@ impl ApiKeys<'_> {
         let sort = id.to_string();
         let query = Query { from: Some(sort.clone()), ..Self::of_app(app) };
         // The index names the key; the record is read again by primary key, because an index may lag.
-        let Page { items, .. } = self.0.query(&query.limit(1)).await?;
-        let item = items.into_iter().next().filter(|item| {
+        let item = first(self.0, query).await?.filter(|item| {
             item.index.first().and_then(Option::as_ref).is_some_and(|index| index.sort == sort)
         });
         let Some(item) = item else { return Err(Error::NotFound("key")) };
@@ -76,7 +75,9 @@ impl ApiKeys<'_> {
             .with_index(Index::First, keyspace::app_key(key.app_id, key.id));
         Ok(match key.holder {
             KeyHolder::App => item,
-            KeyHolder::Agent { agent_id } => item.with_index(Index::Second, keyspace::agent_key(agent_id, key.id)),
+            KeyHolder::Agent { agent_id } => {
+                item.with_index(Index::Second, keyspace::agent_key(agent_id, key.id))
+            }
         })
     }
 }

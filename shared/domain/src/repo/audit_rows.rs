@@ -2,19 +2,19 @@
 //!
 //! A row's sort part is its event id, a UUIDv7, in every partition and index: one cursor fits all of them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 
 use alter_api_types::{AgentId, AppId, EventId, GrantId, OrgId, UserId};
 use futures_util::future::join_all;
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use uuid::Uuid;
 
-use super::{decode, encode};
+use super::decode;
 use crate::{
     error::{Error, Result},
     keyspace,
-    model::{AuditEvent, EventKind, OutcomeKind, Phase, PrincipalType},
-    port::{Expect, Index, Item, Query, StoreError, Table, TableName},
+    model::{AuditEvent, EventKind, OutcomeKind, PrincipalType},
+    port::{Index, Item, Query, Table, TableName},
 };
 
 /// The most rows in a page.
@@ -69,11 +69,12 @@ impl AuditFilter {
             && self.principal_type.is_none_or(|kind| event.principal_type() == Some(kind))
             && self.provider_id.as_deref().is_none_or(|id| event.provider_id() == Some(id))
             && self.kind.is_none_or(|kind| event.kind == kind)
-            && self.outcome.is_none_or(|kind| event.outcome.as_ref().is_some_and(|outcome| outcome.kind == kind))
             && self
-                .key_prefix
-                .as_deref()
-                .is_none_or(|prefix| event.actor.key_prefix.as_deref().is_some_and(|has| has.starts_with(prefix)))
+                .outcome
+                .is_none_or(|kind| event.outcome.as_ref().is_some_and(|outcome| outcome.kind == kind))
+            && self.key_prefix.as_deref().is_none_or(|prefix| {
+                event.actor.key_prefix.as_deref().is_some_and(|has| has.starts_with(prefix))
+            })
     }
 
     /// The index that holds the fewest rows to examine.
@@ -96,13 +97,6 @@ pub struct AuditPage {
     pub next: Option<String>,
 }
 
-/// What became of a batch.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WriteReport {
-    /// Events that could not be stored and must be delivered again.
-    pub failed: Vec<EventId>,
-}
-
 pub struct AuditRows<'a>(pub &'a dyn Table);
 
 /// A span of event ids: `from` inclusive, `before` exclusive.
@@ -113,62 +107,6 @@ struct Span {
 }
 
 impl AuditRows<'_> {
-    /// Stores a batch. A final row replaces its intent; an intent never replaces anything.
-    pub async fn write(&self, events: &[AuditEvent]) -> WriteReport {
-        let mut latest: HashMap<EventId, &AuditEvent> = HashMap::with_capacity(events.len());
-        for event in events {
-            let known = latest.entry(event.id).or_insert(event);
-            if event.phase == Phase::Final {
-                *known = event;
-            }
-        }
-        let stored = join_all(latest.values().map(|event| async move {
-            match self.store(event).await {
-                Ok(()) => None,
-                Err(error) => {
-                    tracing::warn!(event = %event.id, %error, "audit row not stored");
-                    Some(event.id)
-                }
-            }
-        }))
-        .await;
-        self.note_use(latest.values().copied()).await;
-        WriteReport { failed: stored.into_iter().flatten().collect() }
-    }
-
-    async fn store(&self, event: &AuditEvent) -> Result<()> {
-        let expect = match event.phase {
-            Phase::Intent => Expect::Absent,
-            Phase::Final => Expect::Any,
-        };
-        match self.0.put(TableName::Audit, Self::item(event)?, expect).await {
-            Ok(_) => Ok(()),
-            // The row is there, as this intent or as the final row that overtook it.
-            Err(StoreError::Conflict) if event.phase == Phase::Intent => Ok(()),
-            Err(other) => Err(other.into()),
-        }
-    }
-
-    /// Notes when grants were last used. Lost notes are only a stale display, so failures are not retried.
-    async fn note_use(&self, events: impl Iterator<Item = &AuditEvent>) {
-        let mut used: BTreeMap<GrantId, Timestamp> = BTreeMap::new();
-        for event in events {
-            let reached = event.outcome.as_ref().is_some_and(|outcome| outcome.status.is_some());
-            if let (EventKind::Call, true, Some(grant)) = (event.kind, reached, &event.grant) {
-                let at = used.entry(grant.id).or_insert(event.at);
-                *at = event.at.max(*at);
-            }
-        }
-        join_all(used.into_iter().map(|(grant, at)| async move {
-            let Ok(body) = encode(&at) else { return };
-            let item = Item::new(keyspace::last_used(grant), body);
-            if let Err(error) = self.0.put(TableName::Audit, item, Expect::Any).await {
-                tracing::debug!(%grant, %error, "last use not noted");
-            }
-        }))
-        .await;
-    }
-
     /// When each of the grants was last used, in the order asked. At most 100 grants.
     pub async fn last_used(&self, grants: &[GrantId]) -> Result<Vec<Option<Timestamp>>> {
         let keys: Vec<_> = grants.iter().map(|id| (TableName::Audit, keyspace::last_used(*id))).collect();
@@ -210,7 +148,11 @@ impl AuditRows<'_> {
                 examined += 1;
                 let event: AuditEvent = decode(&item)?;
                 let id = event.id.to_string();
-                if descending { span.before = id.clone() } else { span.from = after(&id) }
+                if descending {
+                    span.before = id.clone()
+                } else {
+                    span.from = after(&id)
+                }
                 if in_scope(scope, &event) && filter.admits(&event) {
                     page.events.push(event);
                     if page.events.len() == limit {
@@ -229,13 +171,20 @@ impl AuditRows<'_> {
         }
         // An ascending reader comes back for what is recorded later, from where it stood.
         if !descending && filter.until.is_none() {
-            page.next = page.events.last().map(|event| event.id.to_string()).or_else(|| cursor.map(str::to_owned));
+            page.next =
+                page.events.last().map(|event| event.id.to_string()).or_else(|| cursor.map(str::to_owned));
         }
         Ok(page)
     }
 
     /// Reads `want` rows of an app or organization, month by month, all shards of a month at once.
-    async fn read_months(&self, scope: AuditScope, span: &Span, descending: bool, want: usize) -> Result<Vec<Item>> {
+    async fn read_months(
+        &self,
+        scope: AuditScope,
+        span: &Span,
+        descending: bool,
+        want: usize,
+    ) -> Result<Vec<Item>> {
         let scope = scope_text(scope);
         let mut found = Vec::new();
         for month in months(span, descending) {
@@ -247,7 +196,9 @@ impl AuditRows<'_> {
             for shard in join_all(shards).await {
                 rows.extend(shard?);
             }
-            rows.sort_by(|a, b| if descending { b.key.sort.cmp(&a.key.sort) } else { a.key.sort.cmp(&b.key.sort) });
+            rows.sort_by(
+                |a, b| if descending { b.key.sort.cmp(&a.key.sort) } else { a.key.sort.cmp(&b.key.sort) },
+            );
             found.extend(rows);
             if found.len() >= want {
                 found.truncate(want);
@@ -286,28 +237,6 @@ impl AuditRows<'_> {
                 _ => return Ok(rows),
             }
         }
-    }
-
-    fn item(event: &AuditEvent) -> Result<Item> {
-        let scope = match event.app_id {
-            Some(app) => keyspace::audit_scope_app(app),
-            None => keyspace::audit_scope_org(event.org_id),
-        };
-        let expires_at = event.at.as_second() + RETENTION_DAYS * 86_400;
-        let mut item = Item::new(keyspace::audit_event(&scope, event.at, event.id), encode(event)?)
-            .with_expiry(Some(expires_at));
-        let sort = event.id.to_string();
-        let key = |partition: String| crate::port::Key::new(partition, sort.clone());
-        if let Some(grant) = &event.grant {
-            item = item.with_index(Index::First, key(keyspace::audit_of_grant(grant.id)));
-        }
-        if let Some(agent) = event.agent() {
-            item = item.with_index(Index::Second, key(keyspace::audit_of_agent(agent)));
-        }
-        if let Some(user) = event.user() {
-            item = item.with_index(Index::Third, key(keyspace::audit_of_user(user)));
-        }
-        Ok(item)
     }
 }
 

@@ -36,7 +36,9 @@ impl Credentials<'_> {
 
     pub(crate) fn read(item: &Item) -> Result<SealedCredential> {
         let row: Row = decode(item)?;
-        let bytes = STANDARD.decode(&row.sealed).map_err(|_| Error::Internal("sealed credential is not base64".into()))?;
+        let bytes = STANDARD
+            .decode(&row.sealed)
+            .map_err(|_| Error::Internal("sealed credential is not base64".into()))?;
         Ok(SealedCredential {
             id: row.id,
             app_id: row.app_id,
@@ -60,7 +62,13 @@ impl Credentials<'_> {
 
     /// Where a credential is sealed to: another row, id or version does not open it.
     pub fn place(key: &Key, id: CredentialId, seal_version: u64) -> Place<'_> {
-        Place { table: TableName::Vault, key, id: id.into(), version: seal_version, purpose: KeyPurpose::Credential }
+        Place {
+            table: TableName::Vault,
+            key,
+            id: id.into(),
+            version: seal_version,
+            purpose: KeyPurpose::Credential,
+        }
     }
 
     fn item(credential: &SealedCredential) -> Result<Item> {

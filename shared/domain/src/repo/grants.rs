@@ -70,24 +70,34 @@ impl Grants<'_> {
         found.filter(|grant| grant.value.app_id == app).ok_or_else(Error::grant_not_found)
     }
 
-    /// Creates the grant and takes its label among its siblings, or neither. The credential must still be there.
+    /// Creates the grant and takes its label among its siblings, or neither. The secret must still be there. Its slug
+    /// tells: it lives as long and is never written again, so that replacing the value meanwhile is no conflict.
     pub async fn create(&self, grant: &Grant) -> Result<()> {
-        let secret = keyspace::secret(grant.secret_id);
-        let Some(version) = self.0.get(TableName::Main, &secret).await?.map(|item| item.version) else {
+        let slug = keyspace::secret_slug(grant.app_id, &grant.provider_id);
+        let item = self.0.get(TableName::Main, &slug).await?.ok_or(Error::NotFound("managed secret"))?;
+        if decode::<SecretId>(&item)? != grant.secret_id {
             return Err(Error::NotFound("managed secret"));
-        };
+        }
         let mut ops = Self::create_ops(grant)?;
-        ops.push(Op::Check { table: TableName::Main, key: secret, expect: Expect::Version(version) });
+        ops.push(Op::Check { table: TableName::Main, key: slug, expect: Expect::Version(item.version) });
         match (self.0.transact(ops).await, &grant.label) {
             (Ok(()), _) => Ok(()),
-            (Err(StoreError::Conflict), Some(label)) => Err(Error::SiblingLabelConflict { label: label.clone() }),
+            (Err(StoreError::Conflict), Some(label)) if self.label_taken(grant, label).await? => {
+                Err(Error::SiblingLabelConflict { label: label.clone() })
+            }
             (Err(error), _) => Err(error.into()),
         }
     }
 
+    async fn label_taken(&self, grant: &Grant, label: &str) -> Result<bool> {
+        let key = keyspace::grant_label(grant.credential_id, label);
+        Ok(self.0.get(TableName::Main, &key).await?.is_some())
+    }
+
     /// The writes that create a grant and take its label; whoever transacts them answers for the secret being there.
     pub fn create_ops(grant: &Grant) -> Result<Vec<Op>> {
-        let mut ops = vec![Op::Put { table: TableName::Main, item: Self::item(grant)?, expect: Expect::Absent }];
+        let mut ops =
+            vec![Op::Put { table: TableName::Main, item: Self::item(grant)?, expect: Expect::Absent }];
         if let Some(label) = &grant.label {
             let item = Item::new(keyspace::grant_label(grant.credential_id, label), encode(&grant.id)?);
             ops.push(Op::Put { table: TableName::Main, item, expect: Expect::Absent });
@@ -108,7 +118,8 @@ impl Grants<'_> {
 
     /// One page of an app's grants, newest first.
     pub async fn list(&self, app: AppId, limit: usize, cursor: Option<String>) -> Result<Listed<Grant>> {
-        let query = Query::partition(TableName::Main, keyspace::app_grants(app)).index(Index::First).descending();
+        let query =
+            Query::partition(TableName::Main, keyspace::app_grants(app)).index(Index::First).descending();
         list_page(self.0, &query.limit(limit).cursor(cursor)).await
     }
 
@@ -124,7 +135,8 @@ impl Grants<'_> {
     ) -> Result<Listed<Grant>> {
         let mut query = match &filter.principal {
             PrincipalFilter::Exactly(principal) => {
-                Query::partition(TableName::Main, keyspace::principal_grants(app, principal)).index(Index::Third)
+                Query::partition(TableName::Main, keyspace::principal_grants(app, principal))
+                    .index(Index::Third)
             }
             _ => Query::partition(TableName::Main, keyspace::app_grants(app)).index(Index::First),
         }
@@ -146,8 +158,15 @@ impl Grants<'_> {
     }
 
     /// The grants of a managed secret, one page, newest first.
-    pub async fn list_of_secret(&self, secret: SecretId, limit: usize, cursor: Option<String>) -> Result<Listed<Grant>> {
-        let query = Query::partition(TableName::Main, keyspace::secret_grants(secret)).index(Index::Second).descending();
+    pub async fn list_of_secret(
+        &self,
+        secret: SecretId,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<Listed<Grant>> {
+        let query = Query::partition(TableName::Main, keyspace::secret_grants(secret))
+            .index(Index::Second)
+            .descending();
         list_page(self.0, &query.limit(limit).cursor(cursor)).await
     }
 
@@ -161,7 +180,8 @@ impl Grants<'_> {
     ) -> Result<Listing> {
         let mut query = match &filter.principal {
             PrincipalFilter::Exactly(principal) => {
-                Query::partition(TableName::Main, keyspace::principal_grants(app, principal)).index(Index::Third)
+                Query::partition(TableName::Main, keyspace::principal_grants(app, principal))
+                    .index(Index::Third)
             }
             _ => Query::partition(TableName::Main, keyspace::app_grants(app)).index(Index::First),
         }
@@ -194,7 +214,12 @@ impl Grants<'_> {
     }
 
     /// The ids of a principal's grants on one provider, from the index: whoever uses one reads it again by id.
-    pub async fn find_by_provider(&self, app: AppId, principal: &Principal, provider_id: &str) -> Result<Vec<Grant>> {
+    pub async fn find_by_provider(
+        &self,
+        app: AppId,
+        principal: &Principal,
+        provider_id: &str,
+    ) -> Result<Vec<Grant>> {
         let mut query = Query::partition(TableName::Main, keyspace::principal_grants(app, principal))
             .index(Index::Third)
             .sort_prefix(&keyspace::provider_prefix(provider_id))

@@ -6,6 +6,7 @@ mod agents;
 mod api_keys;
 mod apps;
 mod audit_rows;
+mod audit_store;
 mod credentials;
 mod grants;
 mod operators;
@@ -18,7 +19,10 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use agents::Agents;
 pub use api_keys::{ApiKeys, MAX_KEYS_PER_APP};
 pub use apps::{Apps, Orgs};
-pub use audit_rows::{AuditFilter, AuditPage, AuditRows, AuditScope, MAX_PAGE, Order, RETENTION_DAYS, SETTLE_SECONDS, WriteReport};
+pub use audit_rows::{
+    AuditFilter, AuditPage, AuditRows, AuditScope, MAX_PAGE, Order, RETENTION_DAYS, SETTLE_SECONDS,
+};
+pub use audit_store::WriteReport;
 pub use credentials::Credentials;
 pub use grants::{GrantFilter, Grants, Listing, MAX_LISTED, PrincipalFilter};
 pub use operators::OperatorTokens;
@@ -59,6 +63,14 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes> {
     Ok(bytes.into())
 }
 
+/// A stored document of JSON that was made elsewhere.
+pub(crate) fn encoded(json: &[u8]) -> Bytes {
+    let mut bytes = Vec::with_capacity(json.len() + 1);
+    bytes.push(FORMAT);
+    bytes.extend_from_slice(json);
+    bytes.into()
+}
+
 pub(crate) fn decode<T: DeserializeOwned>(item: &Item) -> Result<T> {
     match item.body.split_first() {
         Some((&FORMAT, json)) => Ok(serde_json::from_slice(json)?),
@@ -77,15 +89,37 @@ pub(crate) async fn list_page<T: DeserializeOwned>(table: &dyn Table, query: &Qu
     Ok(Listed { items: items.iter().map(decode).collect::<Result<_>>()?, next })
 }
 
+/// The first item of a query, which may lie behind empty pages.
+pub(crate) async fn first(table: &dyn Table, mut query: Query) -> Result<Option<Item>> {
+    query.limit = 1;
+    loop {
+        let Page { items, next } = table.query(&query).await?;
+        if let Some(item) = items.into_iter().next() {
+            return Ok(Some(item));
+        }
+        match next {
+            Some(next) => query.cursor = Some(next),
+            None => return Ok(None),
+        }
+    }
+}
+
 /// A cursor comes from outside: one that the table refuses is the caller's mistake.
 pub(crate) fn cursor_error(error: crate::port::StoreError) -> Error {
     match error {
-        crate::port::StoreError::Invalid(_) => Error::field("invalid_cursor", "The cursor is not one of this list's."),
+        crate::port::StoreError::Invalid(_) => {
+            Error::field("invalid_cursor", "The cursor is not one of this list's.")
+        }
         other => other.into(),
     }
 }
 
 /// The wall between apps: what belongs to another app does not exist.
-pub(crate) fn of_app<T>(found: Option<T>, app: AppId, owner: impl Fn(&T) -> AppId, what: &'static str) -> Result<T> {
+pub(crate) fn of_app<T>(
+    found: Option<T>,
+    app: AppId,
+    owner: impl Fn(&T) -> AppId,
+    what: &'static str,
+) -> Result<T> {
     found.filter(|value| owner(value) == app).ok_or(Error::NotFound(what))
 }

@@ -2,12 +2,12 @@
 
 use alter_api_types::{OrgId, PatId};
 
-use super::{Listed, Stored, decode_stored, encode, list_page};
+use super::{Listed, Stored, decode_stored, encode, first, list_page};
 use crate::{
     error::{Error, Result},
     keyspace,
     model::OperatorToken,
-    port::{Expect, Index, Item, Op, Page, Query, Table, TableName},
+    port::{Expect, Index, Item, Op, Query, Table, TableName},
 };
 
 pub struct OperatorTokens<'a>(pub &'a dyn Table);
@@ -20,14 +20,18 @@ impl OperatorTokens<'_> {
 
     pub async fn get(&self, org: OrgId, id: PatId) -> Result<Stored<OperatorToken>> {
         let query = Query { from: Some(id.to_string()), ..Self::of_org(org) };
-        let Page { items, .. } = self.0.query(&query.limit(1)).await?;
-        let Some(item) = items.into_iter().next() else { return Err(Error::NotFound("operator token")) };
+        let Some(item) = first(self.0, query).await? else { return Err(Error::NotFound("operator token")) };
         let fresh = self.0.get(TableName::Main, &item.key).await?.ok_or(Error::NotFound("operator token"))?;
         let found: Stored<OperatorToken> = decode_stored(&fresh)?;
         if found.value.id == id { Ok(found) } else { Err(Error::NotFound("operator token")) }
     }
 
-    pub async fn list(&self, org: OrgId, limit: usize, cursor: Option<String>) -> Result<Listed<OperatorToken>> {
+    pub async fn list(
+        &self,
+        org: OrgId,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<Listed<OperatorToken>> {
         list_page(self.0, &Self::of_org(org).limit(limit).cursor(cursor)).await
     }
 
@@ -46,6 +50,7 @@ impl OperatorTokens<'_> {
 
     fn item(token: &OperatorToken) -> Result<Item> {
         let index = crate::port::Key::new(keyspace::org_tokens(token.org_id), token.id.to_string());
-        Ok(Item::new(keyspace::operator_token(&token.public_part), encode(token)?).with_index(Index::First, index))
+        Ok(Item::new(keyspace::operator_token(&token.public_part), encode(token)?)
+            .with_index(Index::First, index))
     }
 }

@@ -31,7 +31,12 @@ impl ManagedSecrets<'_> {
         Ok(self.0.get(TableName::Main, &keyspace::secret_slug(app, slug)).await?.is_some())
     }
 
-    pub async fn list(&self, app: AppId, limit: usize, cursor: Option<String>) -> Result<Listed<ManagedSecret>> {
+    pub async fn list(
+        &self,
+        app: AppId,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<Listed<ManagedSecret>> {
         let query = Query::partition(TableName::Main, keyspace::app_secrets(app)).index(Index::First);
         list_page(self.0, &query.limit(limit).cursor(cursor)).await
     }
@@ -64,7 +69,11 @@ impl ManagedSecrets<'_> {
     }
 
     /// Replaces the value and notes when, or neither.
-    pub async fn rotate(&self, secret: &Stored<ManagedSecret>, credential: &Stored<SealedCredential>) -> Result<()> {
+    pub async fn rotate(
+        &self,
+        secret: &Stored<ManagedSecret>,
+        credential: &Stored<SealedCredential>,
+    ) -> Result<()> {
         let expect = Expect::Version(secret.version);
         let op = Op::Put { table: TableName::Main, item: Self::item(&secret.value)?, expect };
         Ok(self.0.transact(vec![op, Credentials::replace(credential)?]).await?)
@@ -74,8 +83,16 @@ impl ManagedSecrets<'_> {
     pub async fn delete(&self, secret: &Stored<ManagedSecret>) -> Result<()> {
         let value = &secret.value;
         let ops = vec![
-            Op::Delete { table: TableName::Main, key: keyspace::secret(value.id), expect: Expect::Version(secret.version) },
-            Op::Delete { table: TableName::Main, key: keyspace::secret_slug(value.app_id, &value.slug), expect: Expect::Any },
+            Op::Delete {
+                table: TableName::Main,
+                key: keyspace::secret(value.id),
+                expect: Expect::Version(secret.version),
+            },
+            Op::Delete {
+                table: TableName::Main,
+                key: keyspace::secret_slug(value.app_id, &value.slug),
+                expect: Expect::Any,
+            },
             Credentials::delete(value.credential_id),
         ];
         self.0.transact(ops).await.map_err(Error::from)

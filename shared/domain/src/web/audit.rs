@@ -50,9 +50,19 @@ pub async fn export(ports: &Ports, scope: AuditScope, query: &AuditQuery) -> Res
     if csv {
         pending.push_back(Bytes::from(csv_line(&COLUMNS.map(str::to_owned))));
     }
-    let start = Export { ports: ports.clone(), scope, filter, csv, cursor: query.cursor.clone(), left: MAX_EXPORT, pending, done: false };
+    let start = Export {
+        ports: ports.clone(),
+        scope,
+        filter,
+        csv,
+        cursor: query.cursor.clone(),
+        left: MAX_EXPORT,
+        pending,
+        done: false,
+    };
     let body = Body::from_stream(stream::try_unfold(start, Export::step));
-    let (kind, name) = if csv { ("text/csv; charset=utf-8", "audit.csv") } else { ("application/jsonl", "audit.jsonl") };
+    let (kind, name) =
+        if csv { ("text/csv; charset=utf-8", "audit.csv") } else { ("application/jsonl", "audit.jsonl") };
     let mut response = body.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
@@ -121,7 +131,11 @@ fn filter(query: &AuditQuery) -> Result<AuditFilter> {
         user_id: query.user_id,
         principal_type: principal_type.transpose()?,
         provider_id: query.provider_id.clone(),
-        kind: query.event.as_deref().map(|text| EventKind::parse(text).ok_or_else(|| invalid("event"))).transpose()?,
+        kind: query
+            .event
+            .as_deref()
+            .map(|text| EventKind::parse(text).ok_or_else(|| invalid("event")))
+            .transpose()?,
         outcome: query
             .outcome
             .as_deref()
@@ -145,7 +159,9 @@ pub fn row(event: AuditEvent) -> AuditRow {
     let (mut user, mut idp, mut group, mut agent) = (None, None, None, None);
     match event.grant.as_ref().map(|grant| grant.principal.clone()) {
         Some(Principal::User { user_id }) => user = Some(user_id),
-        Some(Principal::Group { idp_id, external_group_id }) => (idp, group) = (Some(idp_id), Some(external_group_id)),
+        Some(Principal::Group { idp_id, external_group_id }) => {
+            (idp, group) = (Some(idp_id), Some(external_group_id))
+        }
         Some(Principal::Agent { agent_id }) => agent = Some(agent_id),
         Some(Principal::System) | None => {}
     }

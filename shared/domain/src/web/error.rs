@@ -124,7 +124,9 @@ pub fn body(error: &Error) -> Value {
         }
     };
     match error {
-        Error::InvalidKey => set("hint", "Check the key; a key that was deleted or mistyped answers like this.".into()),
+        Error::InvalidKey => {
+            set("hint", "Check the key; a key that was deleted or mistyped answers like this.".into())
+        }
         Error::KeyRevoked => set("hint", "Mint a new key in the portal.".into()),
         Error::KeyExpired => set("hint", "Mint a new key in the portal.".into()),
         Error::KeyRotatedGraceExpired => set("hint", "Use the key that replaced this one.".into()),

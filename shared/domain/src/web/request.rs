@@ -2,12 +2,7 @@
 
 use std::net::IpAddr;
 
-use axum::{
-    body::Body,
-    extract::Request,
-    middleware::Next,
-    response::Response,
-};
+use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 use http_body::Body as _;
@@ -26,16 +21,29 @@ pub struct RequestId(pub String);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Reads a whole body of at most `limit` bytes.
-pub async fn read_body(body: Body, limit: usize) -> Result<Bytes> {
-    if body.size_hint().lower() > limit as u64 {
-        return Err(Error::PayloadTooLarge { limit });
+/// How much of a body that is too large is read and dropped, in limits.
+const DROPPED: usize = 4;
+
+/// Reads a whole body of at most `limit` bytes. Most clients listen only when they have sent everything and take a
+/// connection that is closed on them for a network error, so a longer body is read to its end, within reason, and dropped
+/// before it is refused.
+pub async fn read_body(mut body: Body, limit: usize) -> Result<Bytes> {
+    let too_large = body.size_hint().lower() > limit as u64;
+    let read = if too_large { None } else { Some(Limited::new(&mut body, limit).collect().await) };
+    match read {
+        Some(Ok(collected)) => return Ok(collected.to_bytes()),
+        Some(Err(error)) if !error.is::<LengthLimitError>() => {
+            return Err(Error::InvalidRequest("The body could not be read.".to_owned()));
+        }
+        Some(Err(_)) | None => {}
     }
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Error::PayloadTooLarge { limit }),
-        Err(_) => Err(Error::InvalidRequest("The body could not be read.".to_owned())),
+    let mut left = limit.saturating_mul(DROPPED);
+    while left > 0
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len).max(1));
     }
+    Err(Error::PayloadTooLarge { limit })
 }
 
 /// Parses a JSON body; what is wrong is told by place, never by content.
@@ -56,12 +64,14 @@ pub async fn request_id(
     next: Next,
 ) -> Response {
     let given = request.headers().get(&REQUEST_ID).filter(|value| {
-        (1..=64).contains(&value.len()) && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+        (1..=64).contains(&value.len())
+            && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
     });
     let value = match given {
         Some(value) => value.clone(),
         None => {
-            let fresh = ports.new_id::<alter_api_types::EventId>().map(|id| id.to_string()).unwrap_or_default();
+            let fresh =
+                ports.new_id::<alter_api_types::EventId>().map(|id| id.to_string()).unwrap_or_default();
             HeaderValue::from_str(&fresh).unwrap_or_else(|_| HeaderValue::from_static("none"))
         }
     };

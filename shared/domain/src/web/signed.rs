@@ -25,7 +25,12 @@ pub struct Signed {
 }
 
 /// Reads the request, checks its hash and signature, and uses up its nonce.
-pub async fn signed(ports: &Ports, signing: &SigningKeys, peer: Option<IpAddr>, request: Request) -> Result<Signed> {
+pub async fn signed(
+    ports: &Ports,
+    signing: &SigningKeys,
+    peer: Option<IpAddr>,
+    request: Request,
+) -> Result<Signed> {
     let (head, body) = request.into_parts();
     let presented = Presented::from_head(&head, peer, ports.clock.now())?;
     let body = read_body(body, LIMIT).await?;

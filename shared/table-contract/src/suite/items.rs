@@ -152,6 +152,29 @@ pub async fn get_many_answers_in_the_order_asked(table: &Arc<dyn Table>) {
     assert_eq!(table.get_many(&asked).await, Ok(expected));
 }
 
+pub async fn put_many_writes_all_and_replaces(table: &Arc<dyn Table>) {
+    assert_eq!(table.put_many(TableName::Audit, Vec::new()).await, Ok(()));
+    let replaced =
+        Item::new(key("put many", 3), "old").with_index(Index::Second, Key::new("put many", "old"));
+    table.put(TableName::Audit, replaced, Expect::Absent).await.unwrap();
+    let items: Vec<Item> = (0..300)
+        .map(|number| {
+            Item::new(key("put many", number), format!("new {number}"))
+                .with_index(Index::First, Key::new("put many", format!("{number:03}")))
+        })
+        .collect();
+    table.put_many(TableName::Audit, items.clone()).await.unwrap();
+    for written in &items {
+        let found = table.get(TableName::Audit, &written.key).await.unwrap().unwrap();
+        assert_eq!((&found.body, &found.index), (&written.body, &written.index));
+    }
+    let twice = vec![item("put many twice", 1), item("put many twice", 1)];
+    assert!(matches!(table.put_many(TableName::Audit, twice).await, Err(StoreError::Invalid(_))));
+    assert_eq!(table.get(TableName::Audit, &key("put many twice", 1)).await, Ok(None));
+    let oversized = vec![item("put many large", 1), Item::new(key("put many large", 2), vec![0; 500_000])];
+    assert!(matches!(table.put_many(TableName::Audit, oversized).await, Err(StoreError::Invalid(_))));
+}
+
 pub async fn an_expired_item_exists_until_it_is_collected(table: &Arc<dyn Table>) {
     let expired = item("expired", 1).with_expiry(Some(1_000_000_000));
     table.put(TableName::Main, expired.clone(), Expect::Any).await.unwrap();

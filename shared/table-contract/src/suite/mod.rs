@@ -44,7 +44,7 @@ cases! {
         an_absent_item_is_none, every_field_comes_back, versions_count_the_writes, absent_is_written_once,
         a_version_must_match_exactly, a_write_replaces_the_whole_item, deletes_follow_their_expectation,
         creating_again_starts_over, tables_are_separate, keys_are_compared_byte_by_byte,
-        get_many_answers_in_the_order_asked, an_expired_item_exists_until_it_is_collected;
+        get_many_answers_in_the_order_asked, put_many_writes_all_and_replaces, an_expired_item_exists_until_it_is_collected;
     queries:
         a_partition_comes_in_byte_order, every_limit_pages_through_everything, bounds_are_half_open,
         a_prefix_selects_what_begins_with_it, only_the_partition_is_read, an_empty_partition_is_an_empty_page,

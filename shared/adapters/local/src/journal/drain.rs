@@ -22,8 +22,8 @@ use super::{
 use crate::files::lower_priority;
 
 /// Records handed over at once.
-const BATCH_RECORDS: usize = 256;
-const BATCH_BYTES: usize = 1 << 20;
+pub(super) const BATCH_RECORDS: usize = 2048;
+const BATCH_BYTES: usize = 4 << 20;
 /// How long records may gather before they are handed over; a query does not wait for it.
 const LINGER: Duration = Duration::from_millis(50);
 /// Pauses after failures double from the first to the last.

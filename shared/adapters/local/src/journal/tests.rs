@@ -111,18 +111,19 @@ async fn what_was_recorded_is_drained_in_order_in_batches() {
     for durability in BOTH {
         let dir = tempfile::tempdir().unwrap();
         let journal = open(dir.path(), options(durability)).unwrap();
-        for number in 0..1000 {
+        for number in 0..5000 {
             journal.record(record(number)).await.unwrap();
         }
         let kept = Arc::new(Kept::default());
         journal.drain_into(Arc::clone(&kept) as Arc<dyn DrainHandler>).unwrap();
         journal.settle().await.unwrap();
-        assert_eq!(kept.records(), (0..1000).map(text).collect::<Vec<_>>());
-        assert!(lock(&kept.batches).iter().all(|size| *size <= 256));
+        assert_eq!(kept.records(), (0..5000).map(text).collect::<Vec<_>>());
+        assert!(lock(&kept.batches).iter().all(|size| *size <= super::drain::BATCH_RECORDS));
+        assert!(lock(&kept.batches).len() > 2);
         assert_eq!(journal.backlog(), 0);
-        journal.record(record(1000)).await.unwrap();
+        journal.record(record(5000)).await.unwrap();
         journal.settle().await.unwrap();
-        assert_eq!(kept.records().len(), 1001);
+        assert_eq!(kept.records().len(), 5001);
         assert!(matches!(journal.drain_into(kept), Err(JournalError::AlreadyDrained)));
     }
 }

@@ -191,6 +191,11 @@ impl Table for SqliteTable {
         read::version(version)
     }
 
+    async fn put_many(&self, table: TableName, items: Vec<Item>) -> Result<(), StoreError> {
+        limits::items(&items)?;
+        self.write(table, Work::PutMany(table, items)).await.map(drop)
+    }
+
     async fn delete(&self, table: TableName, key: &Key, expect: Expect) -> Result<(), StoreError> {
         limits::key(key)?;
         self.write(table, Work::Ops(vec![Op::Delete { table, key: key.clone(), expect }])).await.map(drop)

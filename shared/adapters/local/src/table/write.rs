@@ -9,6 +9,7 @@ use super::schema::{name, store_error};
 #[derive(Debug)]
 pub(super) enum Work {
     Ops(Vec<Op>),
+    PutMany(TableName, Vec<Item>),
     Add(Added),
     /// Deletes up to `limit` items that expired before `now`, and as many counters.
     Collect {
@@ -34,6 +35,7 @@ impl Work {
             Self::Ops(ops) => {
                 ops.iter().map(|op| if let Op::Put { item, .. } = op { item.size() } else { 0 }).sum()
             }
+            Self::PutMany(_, items) => items.iter().map(Item::size).sum(),
             Self::Add(_) | Self::Collect { .. } => 0,
         }
     }
@@ -47,6 +49,7 @@ pub(super) fn apply(connection: &Connection, work: &Work) -> Result<i64, StoreEr
             Op::Delete { table, key, expect } => delete(connection, *table, key, *expect),
             Op::Check { table, key, expect } => check(connection, *table, key, *expect),
         }),
+        Work::PutMany(table, items) => put_many(connection, *table, items),
         Work::Add(added) => add(connection, added),
         Work::Collect { table, now, limit } => collect(connection, *table, *now, *limit),
     }
@@ -85,6 +88,42 @@ fn put(connection: &Connection, table: TableName, item: &Item, expect: Expect) -
         }
     };
     stored.ok_or(StoreError::Conflict)
+}
+
+/// One prepared statement for all of them: this is how audit rows arrive, by the thousand.
+fn put_many(connection: &Connection, table: TableName, items: &[Item]) -> Result<i64, StoreError> {
+    let sql = format!(
+        "INSERT INTO {} (p, s, version, expires, i0p, i0s, i1p, i1s, i2p, i2s, body) \
+         VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+         ON CONFLICT (p, s) DO UPDATE SET version = version + 1, expires = ?3, i0p = ?4, i0s = ?5, i1p = ?6, \
+         i1s = ?7, i2p = ?8, i2s = ?9, body = ?10",
+        name(table)
+    );
+    let write = || {
+        let mut statement = connection.prepare_cached(&sql)?;
+        for item in items {
+            let [first, second, third] = &item.index;
+            let (i0p, i0s) = parts(first.as_ref());
+            let (i1p, i1s) = parts(second.as_ref());
+            let (i2p, i2s) = parts(third.as_ref());
+            let Key { partition, sort } = &item.key;
+            let body = item.body.as_ref();
+            statement.execute(params![
+                partition,
+                sort,
+                item.expires_at,
+                i0p,
+                i0s,
+                i1p,
+                i1s,
+                i2p,
+                i2s,
+                body
+            ])?;
+        }
+        Ok(0)
+    };
+    write().map_err(|error| store_error(&error))
 }
 
 fn delete(connection: &Connection, table: TableName, key: &Key, expect: Expect) -> Result<i64, StoreError> {
