@@ -1,6 +1,6 @@
 //! From the request to values: ids in paths, queries, and JSON bodies that are forgotten once they are read.
 
-use std::str::FromStr;
+use std::{convert::Infallible, str::FromStr};
 
 use alter_api_types::{AgentId, AppId, EventId, GrantId, KeyId, PatId, SecretId};
 use alter_domain::{
@@ -25,6 +25,17 @@ pub(crate) trait PathId: FromStr {
     fn missing() -> Error;
 }
 
+/// A template's name; any text may be asked for.
+pub(crate) struct Slug(pub(crate) String);
+
+impl FromStr for Slug {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
 macro_rules! path_ids {
     ($($id:ty, $parameter:literal => $missing:expr;)*) => {$(
         impl PathId for $id {
@@ -44,6 +55,7 @@ path_ids! {
     SecretId, "secret_id" => Error::NotFound("managed secret");
     GrantId, "grant_id" => Error::grant_not_found();
     PatId, "pat_id" => Error::NotFound("operator token");
+    Slug, "slug" => Error::NotFound("template");
     EventId, "event_id" => Error::NotFound("audit event");
 }
 

@@ -100,7 +100,7 @@ pub(crate) async fn get(
 ///
 /// Final. The very next call with it fails; calls in flight finish.
 #[utoipa::path(post, path = "/portal/v1/apps/{app_id}/grants/{grant_id}/revoke", tag = "grants",
-    operation_id = "revoke_grant", request_body = RevokeGrant,
+    operation_id = "revoke_grant", request_body = Option<RevokeGrant>,
     responses((status = 200, body = GrantView), (status = 409, body = ErrorBody, description = "`grant_revoked`"),
         (status = 422, body = ErrorBody, description = "`invalid_reason`")))]
 pub(crate) async fn revoke(

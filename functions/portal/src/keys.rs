@@ -81,7 +81,7 @@ pub(crate) async fn get(
 ///
 /// A new key takes the place of the old one, which goes on working for the grace period.
 #[utoipa::path(post, path = "/portal/v1/apps/{app_id}/keys/{key_id}/rotate", tag = "keys", operation_id = "rotate_key",
-    request_body = RotateKey,
+    request_body = Option<RotateKey>,
     responses((status = 200, body = RotatedKey),
         (status = 409, body = ErrorBody, description = "`key_not_active`, `key_limit_reached`, `agent_revoked`"),
         (status = 422, body = ErrorBody, description = "`invalid_grace`, `unknown_scope`")))]

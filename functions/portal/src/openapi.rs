@@ -56,7 +56,12 @@ pub(crate) async fn document() -> impl IntoResponse {
         that is not named here is refused. No answer carries a credential.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    components(schemas(alter_api_types::ErrorBody))
+    // What only queries and errors refer to is not found by itself.
+    components(schemas(
+        alter_api_types::ErrorBody,
+        alter_api_types::portal::GrantStatus,
+        alter_api_types::portal::PrincipalType
+    ))
 )]
 struct Base;
 

@@ -2,11 +2,11 @@
 
 use alter_api_types::portal::{Page, TemplateView};
 use alter_domain::{Error, Result, catalogue, repo::Listed};
-use axum::{Json, extract::Path};
+use axum::Json;
 
 use crate::{
     access::{Operator, Read},
-    extract::{PageParams, Params, limit},
+    extract::{Named, PageParams, Params, Slug, limit},
     view,
 };
 
@@ -29,7 +29,7 @@ pub(crate) async fn list(
 /// One template
 #[utoipa::path(get, path = "/portal/v1/templates/{slug}", tag = "templates", operation_id = "get_template",
     responses((status = 200, body = TemplateView)))]
-pub(crate) async fn get(_: Operator<Read>, Path(slug): Path<String>) -> Result<Json<TemplateView>> {
-    let template = catalogue::template(&slug).ok_or(Error::NotFound("template"))?;
+pub(crate) async fn get(_: Operator<Read>, Named(slug): Named<Slug>) -> Result<Json<TemplateView>> {
+    let template = catalogue::template(&slug.0).ok_or(Error::NotFound("template"))?;
     Ok(Json(view::template(template)))
 }

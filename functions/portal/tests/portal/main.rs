@@ -1,0 +1,21 @@
+//! The operator's API through its router, over the local table.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code: what does not hold is a panic"
+)]
+
+mod audit;
+mod document;
+mod input;
+mod keys;
+mod organization;
+mod refusals;
+mod secrecy;
+mod secrets;
+mod support;
+mod together;
+mod weather;
