@@ -19,12 +19,13 @@ use super::{
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  alter call GET https://api.stripe.com/v1/balance --grant GRANT --key-file shop.key --reason 'daily report'
-  alter call POST https://api.openai.com/v1/responses --grant GRANT --key-file shop.key --data @ask.json
-  echo '{\"text\":\"hi\"}' | alter call POST https://hooks.example.com/x --provider chat --key-file bot.key --data -
+  export ALTER_KEY_FILE=shop.key
+  alter call GET https://api.stripe.com/v1/balance --grant GRANT --reason 'daily report'
+  alter call POST https://api.openai.com/v1/responses --grant GRANT --data @ask.json
+  jq -n '{text: \"hi\"}' | alter call POST https://hooks.example.com/x --grant GRANT --data -
 
-The reply's body goes to standard output. What the vault refuses is an error; what the API answers is a reply,
-also when it is a 404: --fail turns that into exit code 1.";
+The reply's body goes to standard output. What the vault refuses is an error; what the API answers
+is a reply, also when it is a 404: --fail turns that into exit code 1.";
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct CallArgs {

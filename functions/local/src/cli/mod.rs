@@ -88,22 +88,23 @@ pub(crate) struct Global {
         long,
         global = true,
         env = "ALTER_URL",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:8420",
         value_name = "URL"
     )]
     pub(crate) url: String,
     /// The operator's token is the one line of this file; - is standard input. Or set ALTER_PAT
-    #[arg(long, global = true, env = "ALTER_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "ALTER_TOKEN_FILE", hide_env_values = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// The data directory of a vault on this machine: `serve` keeps it, other commands take the first operator token
     /// from it. By default ./alter-data
-    #[arg(long, global = true, env = "ALTER_DATA_DIR", value_name = "DIR")]
+    #[arg(long, global = true, env = "ALTER_DATA_DIR", hide_env_values = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Certificates (PEM) to trust beside the public ones
-    #[arg(long, global = true, env = "ALTER_CA_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "ALTER_CA_FILE", hide_env_values = true, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
     /// The app, by id or name; not needed while there is only one
-    #[arg(long, global = true, env = "ALTER_APP_ID", value_name = "APP")]
+    #[arg(long, global = true, env = "ALTER_APP_ID", hide_env_values = true, value_name = "APP")]
     pub(crate) app: Option<String>,
     /// Form of the output
     #[arg(
@@ -111,6 +112,7 @@ pub(crate) struct Global {
         short,
         global = true,
         env = "ALTER_OUTPUT",
+        hide_env_values = true,
         value_enum,
         default_value_t,
         hide_possible_values = false

@@ -13,12 +13,10 @@ use super::{
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Format {
-    /// For people: columns, or one line for each field.
+    // Not doc comments: the option's own help says it, and a list of values would make every help page long.
     #[default]
     Table,
-    /// One JSON document.
     Json,
-    /// One JSON document for each row, each on a line of its own.
     Jsonl,
 }
 

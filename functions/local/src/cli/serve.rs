@@ -23,14 +23,15 @@ Examples:
   alter serve --data-dir /var/lib/alter --listen 0.0.0.0:8420 --log-format json
   alter serve --durability process --allow-loopback-http        for development
 
-An empty data directory is set up at the first start: a key file, an empty store, and an operator token in a file
-that only you can read. Whoever has the whole directory has everything: keep it, and back it up, as one.
+An empty data directory is set up at the first start: a key file, an empty store, and an operator
+token in a file that only you can read. Whoever has the whole directory has everything: keep it,
+and back it up, as one.
 The vault speaks plain HTTP; put a TLS proxy in front of it before others use it.")]
 pub(crate) struct ServeArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8420", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// What an answered write survives
+    /// What an answered write survives: full, a power loss; process, the death of the process
     #[arg(long, value_enum, default_value_t)]
     durability: DurabilityArg,
     /// Lets credentials go to this machine, also over plain http: for development
@@ -46,16 +47,14 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
     /// How much is logged: error, warn, info, debug or trace, also by part: info,alter_proxy=debug
-    #[arg(long, env = "ALTER_LOG", default_value = "info", value_name = "LEVEL")]
+    #[arg(long, env = "ALTER_LOG", hide_env_values = true, default_value = "info", value_name = "LEVEL")]
     log_level: Targets,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum DurabilityArg {
-    /// Power loss: every batch is on the disk before anyone in it is answered
     #[default]
     Full,
-    /// The death of the process; a power loss may lose the last moment
     Process,
 }
 

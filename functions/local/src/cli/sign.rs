@@ -21,9 +21,10 @@ use super::{
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  curl -K <(alter sign GET https://api.stripe.com/v1/balance --grant GRANT --key-file shop.key)
-  curl -N -K <(alter sign POST https://api.openai.com/v1/responses --grant GRANT --key-file shop.key --data @ask.json)
-  curl -T big.bin -K <(alter sign PUT https://files.example.com/big --grant GRANT --key-file shop.key --unsigned-payload)
+  export ALTER_KEY_FILE=shop.key
+  curl -K <(alter sign GET https://api.stripe.com/v1/balance --grant GRANT)
+  curl -N -K <(alter sign POST https://api.openai.com/v1/responses --grant GRANT --data @ask.json)
+  curl -T big.bin -K <(alter sign PUT https://a.example/big --grant GRANT --unsigned-payload)
 
 A signed call is good once, for five minutes. The key itself stays on this machine.";
 
@@ -49,7 +50,7 @@ pub(crate) struct TargetArgs {
     #[arg(long, requires = "provider")]
     pub(crate) label: Option<String>,
     /// The file that holds the API key; - is standard input
-    #[arg(long, env = "ALTER_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = "ALTER_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub(crate) key_file: PathBuf,
     /// Why: kept on the record, word for word
     #[arg(long)]

@@ -17,15 +17,16 @@ use stage::{Cast, Stage};
 #[command(after_help = "\
 Examples:
   alter demo
-  alter demo --json < some-pipe
+  alter demo --json
 
-With --json there is no story: one line of JSON says where everything is (the keys and tokens of this throw-away
-vault included), and the demo stays up until it is stopped or, when standard input is a pipe, until that closes.")]
+With --json there is no story: one line of JSON says where everything is (the key and the token of
+this throw-away vault included), and the demo stays up until it is stopped or, when standard input
+is a pipe, until that closes.")]
 pub(crate) struct DemoArgs {
     /// One line of JSON instead of the story, for scripts
     #[arg(long)]
     json: bool,
-    /// What an answered write survives
+    /// What an answered write survives: full, a power loss; process, the death of the process
     #[arg(long, value_enum, default_value = "process")]
     durability: DurabilityArg,
     /// The port of the vault; by default a free one

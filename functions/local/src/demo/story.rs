@@ -201,7 +201,7 @@ fn encore(narrator: &Narrator<'_>, stage: &Stage, grant: &str) -> Result<()> {
         (
             "The command line:",
             format!(
-                "alter call GET {bank}/v1/balance --grant $GRANT --reason 'my first call'\nalter audit list\nalter grant revoke $GRANT"
+                "alter call GET {bank}/v1/balance --grant $GRANT --reason 'my first call'\nalter audit list"
             ),
         ),
         (
@@ -223,6 +223,7 @@ fn encore(narrator: &Narrator<'_>, stage: &Stage, grant: &str) -> Result<()> {
                  EOF"
             ),
         ),
+        ("And the end of it, after which all of the above fail:", "alter grant revoke $GRANT".to_owned()),
     ];
     narrator.line(&format!("\n  {}", narrator.paint(Style::Bold, "Your turn.")))?;
     for (title, lines) in blocks {

@@ -26,6 +26,7 @@ Examples:
 #[derive(Subcommand)]
 pub(crate) enum AuditCommand {
     /// Lists events, the newest first
+    #[command(after_help = EXAMPLES)]
     List {
         #[command(flatten)]
         filter: Filter,

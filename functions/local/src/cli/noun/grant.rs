@@ -28,7 +28,7 @@ A revoked grant stops the very next call. Access comes back only as a new grant.
 #[derive(Subcommand)]
 pub(crate) enum GrantCommand {
     /// Lets someone use a managed secret
-    #[command(group = ArgGroup::new("principal").required(true))]
+    #[command(group = ArgGroup::new("principal").required(true), after_help = EXAMPLES)]
     Issue {
         /// The managed secret, by slug or id
         secret: String,

@@ -35,6 +35,7 @@ KEY is the key's id, its prefix, or its name when only one active key has it.";
 #[derive(Subcommand)]
 pub(crate) enum KeyCommand {
     /// Makes a key of the app, or of one of its agents
+    #[command(after_help = EXAMPLES)]
     Mint {
         name: String,
         /// The agent that the key acts as
@@ -58,6 +59,7 @@ pub(crate) enum KeyCommand {
     /// Shows a key, without its secret part
     Get { key: String },
     /// Makes a new key in the place of one, which goes on working for a while
+    #[command(after_help = EXAMPLES)]
     Rotate {
         key: String,
         /// For how long the old key goes on working: 0s to 30d, by default 1d

@@ -24,8 +24,10 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   alter secret templates stripe
   pass show stripe | alter secret create --template stripe --value - --grant
-  alter secret create Weather --type api-key --inject header:X-Api-Key --host api.weather.example --value @key.txt
-  alter secret create --template aws --field access_key_id=@id.txt --field secret_access_key=@secret.txt
+  alter secret create Weather --type api-key --inject header:X-Api-Key \\
+      --host api.weather.example --value @key.txt
+  alter secret create --template aws --field access_key_id=@id.txt \\
+      --field secret_access_key=@secret.txt
   alter secret set-value stripe --value @new.txt
   alter secret delete weather --yes
 
@@ -40,14 +42,22 @@ pub(crate) enum SecretCommand {
         search: Option<String>,
     },
     /// Stores a credential
+    #[command(after_help = EXAMPLES)]
     Create {
         /// What people call it; by default the template's name
         name: Option<String>,
         /// The service, as `alter secret templates` lists it
         #[arg(long, conflicts_with = "kind")]
         template: Option<String>,
-        /// What kind of credential it is, when there is no template
-        #[arg(long = "type", id = "kind", value_enum, required_unless_present = "template")]
+        /// Without a template: bearer (field token), api-key (field api_key, placed by --inject), basic (username and
+        /// password), aws-sigv4 (access_key_id and secret_access_key), or custom (fields of your own, placed by --inject)
+        #[arg(
+            long = "type",
+            id = "kind",
+            value_name = "TYPE",
+            value_enum,
+            required_unless_present = "template"
+        )]
         kind: Option<TypeArg>,
         #[command(flatten)]
         value: ValueArgs,

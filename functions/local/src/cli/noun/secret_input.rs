@@ -71,15 +71,10 @@ impl ValueArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TypeArg {
-    /// Field token, sent as Authorization: Bearer
     Bearer,
-    /// Field api_key, sent in the header or parameter of --inject
     ApiKey,
-    /// Fields username and password, sent as Authorization: Basic
     Basic,
-    /// Fields access_key_id and secret_access_key; each request is signed
     AwsSigv4,
-    /// Fields of your own, placed by --inject
     Custom,
 }
 

@@ -35,6 +35,7 @@ pub(crate) enum TokenCommand {
     /// Makes an operator's token; it can do no more than the one that makes it
     Create {
         name: String,
+        /// read: look at everything but values; write: also create and change; admin: also revoke, rotate and delete
         #[arg(long, value_enum)]
         permission: PermissionArg,
         /// When it stops working: 12h, 30d, or a time
@@ -55,11 +56,8 @@ pub(crate) enum TokenCommand {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum PermissionArg {
-    /// Look at everything but values, which nobody can look at
     Read,
-    /// Create and change
     Write,
-    /// Revoke, rotate and delete
     Admin,
 }
 
