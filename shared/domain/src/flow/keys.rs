@@ -17,8 +17,8 @@ use crate::{
     state::{Ports, Sealer},
 };
 
-/// How often a write is tried that lost against another writer to the same app's keys. Each loss is another's key made, so this
-/// many losses end at the limit.
+/// How often a write is tried that lost against another writer to the same app's keys. Each loss is another's key made,
+/// so this many losses end at the limit.
 const ATTEMPTS: usize = MAX_KEYS_PER_APP + 1;
 
 /// A key to be minted.
