@@ -46,7 +46,7 @@ pub(crate) async fn issue(
         secret_id,
         principal: principal(input.principal)?,
         label,
-        policy: policy(input.grant_policy, ports.clock.now())?,
+        policy: policy(&input.grant_policy, ports.clock.now())?,
     };
     let grant = issue_grant(ports, (caller.org_id, caller.app_id), new, caller.actor(), Surface::Sdk).await?;
     Ok(Json(IssueGrantResponse {
@@ -72,7 +72,7 @@ fn principal(input: PrincipalInput) -> Result<Principal> {
     }
 }
 
-fn policy(input: GrantPolicyInput, now: Timestamp) -> Result<GrantPolicy> {
+fn policy(input: &GrantPolicyInput, now: Timestamp) -> Result<GrantPolicy> {
     if let Some(name) = input.unknown.keys().next() {
         return Err(Error::field(
             "invalid_grant_policy",

@@ -1,6 +1,9 @@
 //! `POST /sdk/grants/list` (wire protocol section 4.3): an app sees its grants, an agent its own.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use alter_api_types::{
     SecretId,
@@ -72,13 +75,12 @@ pub(crate) async fn list(
 async fn items(ports: &Ports, grants: Vec<Grant>, now: Timestamp) -> Result<Vec<GrantItem>> {
     let mut names: BTreeMap<SecretId, Option<ManagedSecret>> = BTreeMap::new();
     for grant in &grants {
-        if !names.contains_key(&grant.secret_id) {
-            let secret = match ManagedSecrets(ports.table.as_ref()).get(grant.app_id, grant.secret_id).await {
+        if let Entry::Vacant(name) = names.entry(grant.secret_id) {
+            name.insert(match ManagedSecrets(ports.table.as_ref()).get(grant.app_id, grant.secret_id).await {
                 Ok(secret) => Some(secret.value),
                 Err(Error::NotFound(_)) => None,
                 Err(other) => return Err(other),
-            };
-            names.insert(grant.secret_id, secret);
+            });
         }
     }
     let mut used = Vec::with_capacity(grants.len());

@@ -55,7 +55,7 @@ async fn answer(
     let in_flight = calls.start(&presented, call, body, deadline).await?;
     let call_id = in_flight.call_id.to_string();
     let collected = in_flight.record.collect(in_flight.response, PROXY_REPLY_LIMIT, deadline).await?;
-    Ok(view(collected, call_id))
+    Ok(view(&collected, call_id))
 }
 
 fn call(request: ProxyRequest) -> Result<(Call, Vec<u8>)> {
@@ -136,7 +136,7 @@ fn text(value: Value) -> Result<Option<String>> {
     })
 }
 
-fn view(collected: Collected, call_id: String) -> ProxyResponse {
+fn view(collected: &Collected, call_id: String) -> ProxyResponse {
     ProxyResponse {
         status_code: collected.status,
         headers: joined(&collected.headers),

@@ -149,9 +149,9 @@ impl AuditRows<'_> {
                 let event: AuditEvent = decode(&item)?;
                 let id = event.id.to_string();
                 if descending {
-                    span.before = id.clone()
+                    span.before = id.clone();
                 } else {
-                    span.from = after(&id)
+                    span.from = after(&id);
                 }
                 if in_scope(scope, &event) && filter.admits(&event) {
                     page.events.push(event);

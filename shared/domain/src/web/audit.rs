@@ -160,7 +160,7 @@ pub fn row(event: AuditEvent) -> AuditRow {
     match event.grant.as_ref().map(|grant| grant.principal.clone()) {
         Some(Principal::User { user_id }) => user = Some(user_id),
         Some(Principal::Group { idp_id, external_group_id }) => {
-            (idp, group) = (Some(idp_id), Some(external_group_id))
+            (idp, group) = (Some(idp_id), Some(external_group_id));
         }
         Some(Principal::Agent { agent_id }) => agent = Some(agent_id),
         Some(Principal::System) | None => {}

@@ -125,7 +125,7 @@ pub fn body(error: &Error) -> Value {
     };
     match error {
         Error::InvalidKey => {
-            set("hint", "Check the key; a key that was deleted or mistyped answers like this.".into())
+            set("hint", "Check the key; a key that was deleted or mistyped answers like this.".into());
         }
         Error::KeyRevoked => set("hint", "Mint a new key in the portal.".into()),
         Error::KeyExpired => set("hint", "Mint a new key in the portal.".into()),
