@@ -10,11 +10,11 @@ mod server;
 use std::process::ExitCode;
 
 use alter_domain::{auth::key_text, secret::Secret};
-use clap::{Parser as _, error::ContextKind};
+use clap::error::ContextKind;
 
 fn main() -> ExitCode {
     let environment = environment();
-    match cli::Cli::try_parse() {
+    match cli::parse() {
         Ok(cli) => ExitCode::from(cli::run(cli, environment)),
         Err(error) => ExitCode::from(explain(error)),
     }

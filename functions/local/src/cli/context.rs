@@ -61,13 +61,28 @@ impl Context {
         SystemClock.now()
     }
 
+    /// Makes the file for a fresh key or token, if it goes into one. Called before anything is minted, so that a key is
+    /// never lost because it could not be kept or shown.
+    pub(crate) fn place_for_secret(&self, save: Option<&Path>) -> Result<Option<SaveFile>> {
+        if self.printer.fields.is_some() {
+            return Err(CliError::usage(
+                "--fields is not for what is shown only once: it might leave out the key.",
+            ));
+        }
+        save.map(SaveFile::create).transpose()
+    }
+
     /// Shows a fresh key or token this once, or writes it into `save` and shows the rest only.
     pub(crate) fn show_once(&self, mut answer: Json, name: &str, save: Option<SaveFile>) -> Result<()> {
         let Some(Json::Text(secret)) = answer.take(name) else {
             return Err(CliError::failure("invalid_answer", format!("The vault's answer has no {name}.")));
         };
+        let lost = "It was made and could not be kept: revoke it and make another.";
         let remark = match save {
-            Some(save) => format!("Written to {}.", save.keep(&Secret::new(secret))?.display()),
+            Some(save) => {
+                let path = save.keep(&Secret::new(secret)).map_err(|error| error.hint(lost))?;
+                format!("Written to {}.", path.display())
+            }
             None => {
                 answer.put_first(name, Json::Text(secret));
                 "It is shown this once: store it now.".to_owned()
@@ -78,7 +93,10 @@ impl Context {
             answer.inline("key");
             answer.inline("token");
         }
-        self.printer.show(&answer)?;
+        self.printer.show(&answer).map_err(|error| match error.is_broken_pipe() {
+            true => CliError::failure("output", error.message).hint(lost),
+            false => error.hint(lost),
+        })?;
         self.printer.remark(&remark);
         Ok(())
     }

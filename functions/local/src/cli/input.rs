@@ -60,7 +60,12 @@ impl Source {
         };
         let mut bytes = bytes.map_err(|error| CliError::file("Cannot read", &self.name(), &error))?;
         let text = std::mem::take(&mut *bytes);
-        text_of(text).ok_or_else(|| CliError::usage(format!("{} is not UTF-8 text.", self.name())))
+        let text =
+            text_of(text).ok_or_else(|| CliError::usage(format!("{} is not UTF-8 text.", self.name())))?;
+        if text.expose_secret().is_empty() {
+            return Err(CliError::usage(format!("There is nothing in {}.", self.name())));
+        }
+        Ok(text)
     }
 }
 

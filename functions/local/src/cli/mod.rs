@@ -18,7 +18,10 @@ mod terminal;
 
 use std::{io::Write as _, path::PathBuf};
 
-use clap::{CommandFactory as _, Parser, Subcommand, builder::styling};
+use clap::{
+    CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+    builder::{Resettable, styling},
+};
 
 pub(crate) use call::perform;
 pub(crate) use context::{Context, Environment};
@@ -168,6 +171,22 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// Reads the command line.
+pub(crate) fn parse() -> Result<Cli, clap::Error> {
+    let mut command = without_empty_variables(Cli::command());
+    Cli::from_arg_matches(&command.try_get_matches_from_mut(std::env::args_os())?)
+        .map_err(|error| error.format(&mut command))
+}
+
+/// A variable that is set to nothing counts as not set, as in a shell's `${NAME:-default}`.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let check = |arg: clap::Arg| {
+        let empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        if empty { arg.env(Resettable::Reset) } else { arg }
+    };
+    command.mut_args(check).mut_subcommands(without_empty_variables)
 }
 
 /// Runs the command and returns the exit code.

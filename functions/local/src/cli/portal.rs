@@ -86,7 +86,7 @@ impl Portal {
         let mut cursor = paging.cursor.clone();
         loop {
             let mut query = query.clone();
-            let wanted = if paging.all { 1000 } else { paging.limit as usize - items.len() };
+            let wanted = if paging.all { 1000 } else { (paging.limit as usize).saturating_sub(items.len()) };
             query.push(("limit", Some(wanted.to_string())));
             let sent = cursor.take();
             query.push(("cursor", sent.clone()));

@@ -11,9 +11,7 @@ use std::{
 };
 
 use alter_adapter_http::{ClientOptions, GuardedClient};
-use alter_adapter_local::{
-    DrainHandler, Journal, JournalOptions, KeyFile, SqliteTable, TableOptions,
-};
+use alter_adapter_local::{DrainHandler, Journal, JournalOptions, KeyFile, SqliteTable, TableOptions};
 use alter_audit_query::AuditQueryState;
 use alter_domain::{
     Error,
@@ -59,7 +57,8 @@ impl Vault {
         let table = Arc::new(SqliteTable::open(data_dir, table_options)?);
         let key_file = KeyFile::open_or_create(&data_dir.join("vault.key"), Arc::clone(&rng))?;
         let journal_options = JournalOptions { durability: options.durability, ..JournalOptions::default() };
-        let journal = Arc::new(Journal::open(&data_dir.join("journal"), journal_options, Arc::clone(&clock))?);
+        let journal =
+            Arc::new(Journal::open(&data_dir.join("journal"), journal_options, Arc::clone(&clock))?);
         journal.drain_into(Arc::new(Writer(Arc::clone(&table))))?;
         let data_keys = DataKeys::new(Arc::new(key_file), Arc::clone(&clock));
         let ports = Ports {
@@ -84,11 +83,14 @@ impl Vault {
     /// Sets up an empty data directory: an organization, and an operator token in a file of its own. The token is written
     /// before it becomes valid, so that a crash in between leaves a token that opens nothing, never one that is lost.
     fn set_up(&self, options: &ServeOptions) -> Result<bool, ServeError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
         let path = token_file(&options.data_dir);
-        let installed = runtime.block_on(install(&self.ports, &options.organization, |installed: &Installed| {
-            write_token(&path, installed).map_err(|error| Error::Internal(format!("{}: {error}", path.display())))
-        }))?;
+        let installed =
+            runtime.block_on(install(&self.ports, &options.organization, |installed: &Installed| {
+                write_token(&path, installed)
+                    .map_err(|error| Error::Internal(format!("{}: {error}", path.display())))
+            }))?;
         Ok(installed.is_some())
     }
 
@@ -119,10 +121,14 @@ impl Vault {
     }
 
     /// What has to be done now and then: forget plaintext data keys, delete what has expired.
-    pub(super) fn spawn_housekeeping(&self, mut stopped: watch::Receiver<bool>) -> Result<JoinHandle<()>, ServeError> {
+    pub(super) fn spawn_housekeeping(
+        &self,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<JoinHandle<()>, ServeError> {
         let (table, clock) = (Arc::clone(&self.table), Arc::clone(&self.ports.clock));
         let sweeper = self.data_keys.sweeper();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
         let work = async move {
             let mut every = tokio::time::interval(COLLECT_EVERY);
             let collect = async {

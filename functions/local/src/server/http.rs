@@ -23,7 +23,11 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until told to stop, then lets the connections finish.
-pub(super) async fn serve(listener: std::net::TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    listener: std::net::TcpListener,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "cannot listen"),
@@ -56,7 +60,9 @@ fn connection(stream: TcpStream, peer: SocketAddr, router: Router, graceful: &Gr
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ip);
         let mut router = router.clone();
-        async move { Ok::<Response, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
+        async move {
+            Ok::<Response, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {}))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -107,7 +107,14 @@ pub(crate) fn start(options: &ServeOptions) -> Result<Running, ServeError> {
         threads.push(thread.map_err(ServeError::Thread)?);
     }
     threads.push(vault.spawn_housekeeping(stopped)?);
-    Ok(Running { local_addr, operator_token_file: token_file(&options.data_dir), set_up, stop, threads, vault })
+    Ok(Running {
+        local_addr,
+        operator_token_file: token_file(&options.data_dir),
+        set_up,
+        stop,
+        threads,
+        vault,
+    })
 }
 
 /// Where the first operator token of a data directory lies.

@@ -168,6 +168,10 @@ fn output_has_three_forms() {
     unknown.refused(2, "usage");
     assert!(unknown.stderr.contains("grant_id"), "{unknown:?}");
 
+    // Nothing is minted when the key might not be seen, or when nobody reads it any more.
+    demo.run(&["key", "mint", "unseen", "--fields", "key.name"]).refused(2, "usage");
+    demo.run(&["key", "get", "unseen"]).refused(4, "not_found");
+
     // A key that is shown is shown once, on standard output alone.
     let minted = demo.run(&["key", "mint", "shown", "--output", "json"]);
     let key = text(&minted.json(), "api_key").to_owned();

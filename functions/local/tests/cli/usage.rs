@@ -126,7 +126,7 @@ fn the_token_comes_from_a_file_or_the_environment_and_has_to_be_one() {
     run(nothing).refused(3, "not_signed_in");
 
     for (text, exit, code) in [
-        (String::new(), 3, "invalid_key_file"),
+        (String::new(), 2, "usage"),
         (KEY.to_owned(), 3, "invalid_key_file"),
         (TOKEN[..40].to_owned(), 3, "invalid_key_file"),
         (format!("{TOKEN}\n\n"), 3, "invalid_key_file"),
@@ -146,6 +146,44 @@ fn the_token_comes_from_a_file_or_the_environment_and_has_to_be_one() {
     from_stdin.args(["whoami", "--token-file", "-", "--url", "http://127.0.0.1:1"]);
     run_with(from_stdin, format!("{TOKEN}\n").as_bytes()).refused(6, "vault_unreachable");
     alone(&["whoami", "--token-file", "/nonexistent"]).refused(1, "file");
+}
+
+#[test]
+fn standard_input_gives_one_thing() {
+    let both: &[&[&str]] = &[
+        &["secret", "create", "X", "--type", "basic", "--field", "username=-", "--field", "password=-"],
+        &["secret", "create", "X", "--type", "bearer", "--value", "-", "--token-file", "-"],
+        &["call", "POST", "https://a.example", "--grant", "x", "--key-file", "-", "--data", "-"],
+    ];
+    for args in both {
+        let mut command = alter();
+        command.args(*args).env("ALTER_PAT", TOKEN).env("ALTER_URL", "http://127.0.0.1:1");
+        let run = run_with(command, format!("{TOKEN}\n").as_bytes());
+        run.refused(2, "usage");
+        assert!(run.stderr.contains("tandard input"), "{run:?}");
+    }
+    let mut empty = alter();
+    empty.args(["secret", "create", "X", "--type", "bearer", "--value", "-"]);
+    empty.env("ALTER_PAT", TOKEN).env("ALTER_URL", "http://127.0.0.1:1");
+    run(empty).refused(2, "usage");
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let mut command = alter();
+    command.args(["whoami"]).env("ALTER_PAT", TOKEN).env("ALTER_URL", "http://127.0.0.1:1");
+    for name in ["ALTER_TOKEN_FILE", "ALTER_DATA_DIR", "ALTER_CA_FILE", "ALTER_APP_ID", "NO_COLOR"] {
+        command.env(name, "");
+    }
+    run(command).refused(6, "vault_unreachable");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut child = alter().args(["completions", "zsh"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
 }
 
 #[test]

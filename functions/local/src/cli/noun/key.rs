@@ -16,7 +16,6 @@ use crate::cli::{
     context::Context,
     error::Result,
     expiry::{Expiry, Span},
-    input::SaveFile,
     portal::{Paging, Portal, id_of, one},
     table::Column,
 };
@@ -87,7 +86,7 @@ pub(crate) async fn run(context: &Context, command: KeyCommand) -> Result<()> {
             let (expires_at, expires_in) = expires.map(Expiry::for_wire).unwrap_or_default();
             let scopes = (!scopes.is_empty()).then_some(scopes);
             let path = portal.in_app("/keys").await?;
-            let save = save.as_deref().map(SaveFile::create).transpose()?;
+            let save = context.place_for_secret(save.as_deref())?;
             let mint = MintKey { name, scopes, agent_id, expires_at, expires_in };
             context.show_once(portal.post(&path, &Vec::new(), &mint).await?, "api_key", save)
         }
@@ -109,7 +108,7 @@ pub(crate) async fn run(context: &Context, command: KeyCommand) -> Result<()> {
         }
         KeyCommand::Rotate { key, grace, scopes, save } => {
             let path = one_key(&portal, &key).await?;
-            let save = save.as_deref().map(SaveFile::create).transpose()?;
+            let save = context.place_for_secret(save.as_deref())?;
             let grace_seconds = grace.map(|Span(seconds)| seconds);
             let rotate = RotateKey { grace_seconds, scopes: (!scopes.is_empty()).then_some(scopes) };
             let answer = portal.post(&format!("{path}/rotate"), &Vec::new(), &rotate).await?;

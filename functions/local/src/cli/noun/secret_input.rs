@@ -1,6 +1,6 @@
 //! The values of a secret, and how they enter a request, as options.
 
-use std::{collections::BTreeMap, io::IsTerminal as _};
+use std::{collections::BTreeMap, io::IsTerminal as _, path::Path};
 
 use alter_domain::api::{
     SecretText,
@@ -55,12 +55,12 @@ impl ValueArgs {
                 CliError::usage("Standard input can give one field only.").hint("Use files for the others.")
             );
         }
+        if from_stdin > 0 && context.global.token_file.as_deref() == Some(Path::new("-")) {
+            return Err(CliError::usage("Standard input cannot give both the token and a value."));
+        }
         let mut values = BTreeMap::new();
         for (name, source) in sources {
             let secret = source.secret(&context.printer, &format!("Value of {name}"))?;
-            if secret.expose_secret().is_empty() {
-                return Err(CliError::usage(format!("The value of {name} is empty.")));
-            }
             if values.insert(name.clone(), on_the_wire(&secret)).is_some() {
                 return Err(CliError::usage(format!("Field {name} is given twice.")));
             }

@@ -15,7 +15,6 @@ use crate::cli::{
     context::Context,
     error::Result,
     expiry::Expiry,
-    input::SaveFile,
     portal::{Paging, Portal, id_of, one},
     table::Column,
 };
@@ -71,7 +70,7 @@ pub(crate) async fn run(context: &Context, command: TokenCommand) -> Result<()> 
                 PermissionArg::Admin => Permission::Admin,
             };
             let (expires_at, expires_in) = expires.map(Expiry::for_wire).unwrap_or_default();
-            let save = save.as_deref().map(SaveFile::create).transpose()?;
+            let save = context.place_for_secret(save.as_deref())?;
             let mint = MintToken { name, permission, expires_at, expires_in };
             context.show_once(portal.post("/tokens", &Vec::new(), &mint).await?, "operator_token", save)
         }
