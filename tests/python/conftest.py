@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from alter_sdk import AlterSDKError
+from alter_sdk import AlterSDKError, App
 from portal import Portal, Tenant
 from upstream import Upstream
 from vault import Vault
@@ -26,6 +26,15 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
     finally:
         code = vault.stop()
     assert code == 0, f"the vault stopped with {code}:\n{vault.log.read_text()}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing here speaks TLS, and reading the bundle of public certificates takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SSL_CERT_FILE", raising=False)
+        patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +59,13 @@ def portal(vault: Vault) -> Iterator[Portal]:
 @pytest.fixture
 def tenant(portal: Portal, upstream: Upstream) -> Tenant:
     return portal.tenant(upstream.host)
+
+
+@pytest.fixture
+async def app(tenant: Tenant) -> AsyncIterator[App]:
+    """The published client with the app's key."""
+    async with tenant.sdk() as app:
+        yield app
 
 
 Refused = Callable[..., Awaitable[Any]]

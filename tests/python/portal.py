@@ -85,7 +85,9 @@ class Tenant:
     def rotate_key(self, key_id: str, grace_seconds: int) -> dict[str, Any]:
         return self.call("POST", f"/keys/{key_id}/rotate", {"grace_seconds": grace_seconds})
 
-    def add_secret(self, name: str, value: str, principal: dict | None = None, **fields: Any) -> dict[str, Any]:
+    def add_secret(
+        self, name: str, value: str, principal: dict | None = None, **fields: Any
+    ) -> dict[str, Any]:
         body = {
             "name": name,
             "credential_type": "bearer",

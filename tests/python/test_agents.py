@@ -43,9 +43,7 @@ async def test_the_app_reaches_an_agents_grant_only_when_it_acts_for_it(
     grant_id = bot.grant()
     url = upstream.url("/status/200")
     async with tenant.sdk() as app:
-        await refused(
-            GrantNotFoundError, "grant_not_found", app.proxy_request("GET", url, grant_id=grant_id)
-        )
+        await refused(GrantNotFoundError, "grant_not_found", app.proxy_request("GET", url, grant_id=grant_id))
         acting = app.get_agent(bot.agent_id)
         assert (await acting.proxy_request("GET", url, grant_id=grant_id)).status_code == 200
         assert (await acting.proxy_request("GET", url, provider=tenant.provider)).status_code == 200
@@ -111,9 +109,7 @@ async def test_another_agents_identity_cannot_be_claimed(tenant, bot, upstream, 
 
 
 @pytest.mark.parametrize("kind", ["unknown", "another app's", "revoked"])
-async def test_acting_for_an_agent_that_is_not_there(
-    portal, upstream, tenant, bot, refused, kind
-) -> None:
+async def test_acting_for_an_agent_that_is_not_there(portal, upstream, tenant, bot, refused, kind) -> None:
     agent_id = {
         "unknown": str(uuid.uuid4()),
         "another app's": portal.tenant(upstream.host).agent().agent_id,
@@ -158,3 +154,22 @@ async def test_an_agents_key_is_no_use_in_another_app(portal, upstream, tenant, 
         with pytest.raises(AlterSDKError) as caught:
             await agent.proxy_request("GET", upstream.url("/status/200"), grant_id=other.grant_id)
     assert type(caught.value) is AgentDelegationMissingError
+
+
+async def test_a_trace_is_on_the_record_of_each_call_within(tenant, bot, upstream) -> None:
+    grant_id = bot.grant()
+    url = upstream.url("/status/200")
+    async with bot.sdk(caller="planner") as agent:
+        async with agent.trace(run_id="run-1", thread_id="thread-9", role="writer"):
+            await agent.proxy_request("GET", url, grant_id=grant_id)
+            await agent.list_grants()
+        await agent.proxy_request("GET", url, grant_id=grant_id)
+    after, within = tenant.audit("&event=call")
+    assert within["context"] == {
+        "agent": "planner",
+        "run_id": "run-1",
+        "thread_id": "thread-9",
+        "role": "writer",
+    }
+    assert (within["caller"], within["caller_type"]) == ("planner", "agent")
+    assert after["context"] == {} and after["caller"] == "planner"

@@ -10,6 +10,7 @@ from alter_sdk import (
     AgentPrincipal,
     AmbiguousGrantError,
     BackendError,
+    ConnectConfigError,
     GrantExpiredError,
     GrantNotFoundError,
     GrantRevokedError,
@@ -22,12 +23,6 @@ from alter_sdk import (
     UserPrincipal,
 )
 from portal import canary, user
-
-
-@pytest.fixture
-async def app(tenant):  # type: ignore[no-untyped-def]
-    async with tenant.sdk() as app:
-        yield app
 
 
 @pytest.fixture
@@ -218,18 +213,17 @@ async def test_what_cannot_be_issued(issuer, app, tenant, refused) -> None:
     assert (await app.list_grants()).total == before
 
 
-async def test_a_secret_that_is_not_there_cannot_be_issued_on(issuer, tenant, portal, upstream) -> None:
-    """The client knows no class of its own for it here; ours answers 404 with the code."""
+async def test_a_secret_that_is_not_there_cannot_be_issued_on(
+    issuer, tenant, portal, upstream, refused
+) -> None:
+    system = SystemPrincipal()
     foreign = portal.tenant(upstream.host).secret_id
     for secret_id in [foreign, str(uuid.uuid4()), "no-uuid"]:
-        with pytest.raises(Exception) as caught:
-            await issuer.create_managed_secret_grant(secret_id, principal=SystemPrincipal())
-        assert caught.value.details["error"] == "secret_not_found"
-    principal = SystemPrincipal()
-    with pytest.raises(GrantNotFoundError):
-        await issuer.create_managed_secret_grant(
-            tenant.secret_id, principal=principal, credential_id=str(uuid.uuid4())
-        )
+        call = issuer.create_managed_secret_grant(secret_id, principal=system)
+        await refused(ConnectConfigError, "secret_not_found", call)
+    other = str(uuid.uuid4())
+    call = issuer.create_managed_secret_grant(tenant.secret_id, principal=system, credential_id=other)
+    await refused(GrantNotFoundError, "not_found", call)
 
 
 async def test_several_matches_are_never_guessed_between(app, tenant, upstream, refused) -> None:
@@ -313,5 +307,7 @@ async def test_a_key_without_the_scope(tenant, upstream, refused) -> None:
             error = await refused(InsufficientScopeError, "insufficient_scope", call(app))
             assert (error.required, error.granted, error.missing) == ([required], scopes, [required])
     async with tenant.sdk(tenant.mint_key(scopes=["grants:admin"])["api_key"]) as app:
-        assert (await app.list_grants()).total == 1, "admin includes read, and the refused revoke had no effect"
+        assert (await app.list_grants()).total == 1, (
+            "admin includes read, and the refused revoke had no effect"
+        )
     assert upstream.seen(url.rpartition("?")[2]) == []

@@ -150,7 +150,9 @@ async def test_one_apps_key_sees_nothing_of_another(portal, upstream, tenant, re
 
 
 @pytest.mark.parametrize("by", ["grant", "provider", "unknown grant"])
-async def test_request_is_refused_for_every_grant_and_names_the_way_out(tenant, upstream, refused, by) -> None:
+async def test_request_is_refused_for_every_grant_and_names_the_way_out(
+    tenant, upstream, refused, by
+) -> None:
     """Retrieve mode: no route returns credential material (wire protocol 4.2)."""
     named = {
         "grant": {"grant_id": tenant.grant_id},

@@ -1,4 +1,4 @@
-"""A canary credential goes through every path that the client has, and comes out nowhere but at the provider."""
+"""A canary credential takes every path that the client has, and comes out nowhere but at the provider."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMS = ["raw", "base64", "base64url", "percent", "query"]
 
 
 def spellings(secret: str) -> dict[str, bytes]:
-    """How the secret could be written down. Of base64 at each offset, what does not depend on the neighbours."""
+    """How the secret could be written down; of base64, what does not depend on the neighbours, at each offset."""
     raw = secret.encode()
     found = {
         "raw": raw,
@@ -35,7 +35,9 @@ def spellings(secret: str) -> dict[str, bytes]:
 def leaks(secret: str, data: bytes) -> list[str]:
     lower = data.lower()
     either_case = ("percent", "hex")
-    return [name for name, text in spellings(secret).items() if text in (lower if name in either_case else data)]
+    return [
+        name for name, text in spellings(secret).items() if text in (lower if name in either_case else data)
+    ]
 
 
 def everything(thing: object) -> bytes:
@@ -68,7 +70,9 @@ async def test_a_provider_that_sends_the_credential_back(tenant, upstream, form,
     """Raw and encoded, in the body and in a header, whole and in pieces of every awkward size."""
     path = f"/leak/{form}/{size}"
     async with tenant.sdk() as app:
-        result = await app.proxy_request("GET", upstream.url(f"{path}?{tenant.app_id}"), grant_id=tenant.grant_id)
+        result = await app.proxy_request(
+            "GET", upstream.url(f"{path}?{tenant.app_id}"), grant_id=tenant.grant_id
+        )
     assert upstream.only(f"{path}?{tenant.app_id}").header("authorization") == f"Bearer {tenant.secret}"
     assert result.status_code == 200
     assert leaks(tenant.secret, everything(result)) == []
@@ -79,15 +83,15 @@ async def test_a_provider_that_sends_the_credential_back(tenant, upstream, form,
 
 async def test_an_echo_of_all_headers(tenant, upstream) -> None:
     async with tenant.sdk() as app:
-        result = await app.proxy_request("POST", upstream.url("/echo"), grant_id=tenant.grant_id, json={"a": 1})
+        result = await app.proxy_request(
+            "POST", upstream.url("/echo"), grant_id=tenant.grant_id, json={"a": 1}
+        )
     assert leaks(tenant.secret, everything(result)) == []
     headers = dict(result.body_json()["headers"])
     assert headers["authorization"].startswith("Bearer ***")
 
 
-async def test_nothing_that_a_caller_or_operator_can_see_holds_it(
-    tenant, vault, upstream, caplog
-) -> None:
+async def test_nothing_that_a_caller_or_operator_can_see_holds_it(tenant, vault, upstream, caplog) -> None:
     caplog.set_level(logging.DEBUG)
     bot = tenant.agent()
     agent_grant = bot.grant()
@@ -97,7 +101,15 @@ async def test_nothing_that_a_caller_or_operator_can_see_holds_it(
     async with tenant.sdk(caller="canary") as app, bot.sdk() as agent:
         calls = [
             app.proxy_request("GET", upstream.url(path), grant_id=tenant.grant_id, reason="look")
-            for path in ["/echo", "/status/401", "/status/500", "/short", "/silent", "/redirect/302/x", "/gzip"]
+            for path in [
+                "/echo",
+                "/status/401",
+                "/status/500",
+                "/short",
+                "/silent",
+                "/redirect/302/x",
+                "/gzip",
+            ]
         ]
         calls += [
             agent.proxy_request("PUT", upstream.url("/echo"), grant_id=agent_grant, json=[1]),

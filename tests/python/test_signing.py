@@ -189,9 +189,11 @@ TAMPERED: dict[str, tuple[Callable[[Raw], Raw], str]] = {
         "invalid_signature",
     ),
     "all actor lines stripped": (
-        lambda r: r.with_header("X-Alter-Caller", None)
-        .with_header("X-Alter-Caller-Type", None)
-        .with_header("X-Alter-Signature-V2", None),
+        lambda r: (
+            r.with_header("X-Alter-Caller", None)
+            .with_header("X-Alter-Caller-Type", None)
+            .with_header("X-Alter-Signature-V2", None)
+        ),
         "invalid_signature",
     ),
     "the caller twice": (

@@ -90,3 +90,50 @@ pub async fn security_headers(request: Request, next: Next) -> Response {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use futures_util::stream;
+
+    use super::*;
+
+    /// A body without a length, in pieces of ten bytes, and how many of them were taken.
+    fn pieces(count: usize) -> (Body, Arc<AtomicUsize>) {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&taken);
+        let piece = move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(Bytes::from_static(b"0123456789"))
+        };
+        (Body::from_stream(stream::iter((0..count).map(piece))), taken)
+    }
+
+    #[tokio::test]
+    async fn a_body_within_the_limit_is_read_whole() {
+        assert_eq!(read_body(Body::from(vec![7; 100]), 100).await.unwrap().len(), 100);
+        let (body, taken) = pieces(10);
+        assert_eq!(read_body(body, 100).await.unwrap().len(), 100);
+        assert_eq!(taken.load(Ordering::Relaxed), 10);
+    }
+
+    #[tokio::test]
+    async fn a_longer_body_is_taken_to_its_end_before_it_is_refused() {
+        let too_large = Err(Error::PayloadTooLarge { limit: 100 });
+        assert_eq!(read_body(Body::from(vec![7; 101]), 100).await, too_large);
+        let (body, taken) = pieces(30);
+        assert_eq!(read_body(body, 100).await, too_large);
+        assert_eq!(taken.load(Ordering::Relaxed), 30);
+    }
+
+    #[tokio::test]
+    async fn a_body_without_end_is_left() {
+        let (body, taken) = pieces(usize::MAX);
+        assert_eq!(read_body(body, 100).await, Err(Error::PayloadTooLarge { limit: 100 }));
+        assert!((11..=60).contains(&taken.load(Ordering::Relaxed)));
+    }
+}
