@@ -1,12 +1,10 @@
 //! An audit sink that writes straight through the audit-writer's own function, and can be told to fail.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use alter_api_types::EventId;
 use alter_domain::{
     model::{AuditEvent, EventKind, Phase},
     port::{AuditError, AuditSink, Record, Table},
@@ -45,13 +43,16 @@ impl TestAudit {
         self.events.lock().unwrap().clone()
     }
 
-    /// The calls on record, each in its latest phase, oldest first.
+    /// The calls on record, each in its latest phase, in the order in which they began.
     pub fn calls(&self) -> Vec<AuditEvent> {
-        let mut rows: BTreeMap<EventId, AuditEvent> = BTreeMap::new();
+        let mut rows: Vec<AuditEvent> = Vec::new();
         for event in self.events().into_iter().filter(|event| event.kind == EventKind::Call) {
-            rows.insert(event.id, event);
+            match rows.iter_mut().find(|row| row.id == event.id) {
+                Some(row) => *row = event,
+                None => rows.push(event),
+            }
         }
-        rows.into_values().collect()
+        rows
     }
 
     /// The record is empty again; the rows in the table stay.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use memchr::memmem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 /// A secret that occurs nowhere else. It holds characters that every encoding changes.
@@ -16,7 +17,16 @@ pub fn canary(name: &str) -> String {
     // A random part, so that a file of an earlier run can neither hide nor feign a find.
     let mut random = [0; 9];
     ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random).expect("randomness");
-    format!("canary+{name}/{number}={}%~", hex::encode(random))
+    format!("{HEAD}{name}/{number}={}{TAIL}", hex::encode(random))
+}
+
+/// Where every canary begins and ends: looking for these finds any of them, whole or cut.
+const HEAD: &str = "Canary+~";
+const TAIL: &str = "%~yranaC";
+
+/// The end of any canary in any spelling.
+pub fn find_canary(bytes: &[u8]) -> Option<String> {
+    find_in(bytes, HEAD).or_else(|| find_in(bytes, TAIL))
 }
 
 /// What a URL may leave as it is (RFC 3986 §2.3).
@@ -51,18 +61,18 @@ pub fn encodings(secret: &str) -> Vec<Vec<u8>> {
 /// The encoding of the secret that occurs in the bytes, as text; `None` is what one hopes for.
 pub fn find_in(bytes: &[u8], secret: &str) -> Option<String> {
     let needles = encodings(secret);
-    let hit = needles.iter().find(|needle| bytes.windows(needle.len()).any(|window| window == *needle));
+    let hit = needles.iter().find(|needle| memmem::find(bytes, needle).is_some());
     hit.map(|needle| String::from_utf8_lossy(needle).into_owned())
 }
 
-/// Searches every file below a directory; names the file and the encoding.
-pub fn find_in_dir(dir: &Path, secret: &str) -> Option<String> {
+/// Searches every file below a directory; names the file and what `find` found.
+pub fn find_in_dir(dir: &Path, find: &dyn Fn(&[u8]) -> Option<String>) -> Option<String> {
     for entry in fs::read_dir(dir).expect("a directory") {
         let path = entry.expect("an entry").path();
         let found = if path.is_dir() {
-            find_in_dir(&path, secret)
+            find_in_dir(&path, find)
         } else {
-            find_in(&fs::read(&path).expect("a file"), secret).map(|hit| format!("{}: {hit}", path.display()))
+            find(&fs::read(&path).expect("a file")).map(|hit| format!("{}: {hit}", path.display()))
         };
         if found.is_some() {
             return found;

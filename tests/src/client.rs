@@ -8,6 +8,7 @@ use std::{
 };
 
 use alter_domain::{
+    api::PatId,
     auth::{
         key_text,
         sign_request::{self, Content, Signer, sign_request},
@@ -59,6 +60,7 @@ impl Anonymous {
 /// An operator with a token, at the portal's API.
 pub struct Operator {
     pub(crate) vault: TestVault,
+    pub id: PatId,
     pub token: Secret<String>,
 }
 
@@ -157,6 +159,7 @@ impl SignedClient {
     }
 
     /// `/v1/forward` to a target by grant id.
+    #[allow(clippy::needless_pass_by_value, reason = "an id or a text, whichever the test has")]
     pub fn forward(&self, method: &str, target: &str, grant: impl ToString) -> SignedRequest {
         self.request(method, "/v1/forward")
             .label(header::TARGET, target)

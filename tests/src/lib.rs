@@ -29,7 +29,7 @@ mod wrapper;
 
 pub use answer::Answer;
 pub use audit::TestAudit;
-pub use canary::{canary, encodings, find_in, find_in_dir};
+pub use canary::{canary, encodings, find_canary, find_in, find_in_dir};
 pub use capture::logged;
 pub use client::{AgentClient, Anonymous, AppClient, Mode, Operator, SignedClient, SignedRequest};
 pub use fault::FaultTable;

@@ -208,7 +208,12 @@ impl TestVault {
             created_at: self.now(),
         };
         ports.table.transact(vec![OperatorTokens::create(&token).unwrap()]).await.unwrap();
-        Operator { vault: self.clone(), token: minted.plain }
+        Operator { vault: self.clone(), id: token.id, token: minted.plain }
+    }
+
+    /// Whoever holds this key.
+    pub fn client_of(&self, key: &TestKey, mode: Mode) -> AppClient {
+        AppClient(SignedClient { vault: self.clone(), key: key.clone(), mode })
     }
 
     async fn key_in(&self, org: OrgId, app: AppId, spec: KeySpec) -> TestKey {
@@ -250,7 +255,7 @@ impl TestApp {
     }
 
     pub fn client_of(&self, key: &TestKey, mode: Mode) -> AppClient {
-        AppClient(SignedClient { vault: self.vault.clone(), key: key.clone(), mode })
+        self.vault.client_of(key, mode)
     }
 
     pub async fn key(&self, spec: KeySpec) -> TestKey {

@@ -1,9 +1,14 @@
 //! A whole vault in one value.
 
-use std::{net::SocketAddr, ops::Deref, path::Path, sync::Arc};
+use std::{
+    net::SocketAddr,
+    ops::Deref,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use alter_adapter_http::{ClientOptions, GuardedClient, Resolve, SystemResolver};
-use alter_adapter_local::{KeyFile, SqliteTable, TableOptions};
+use alter_adapter_local::{Durability, KeyFile, SqliteTable, TableOptions};
 use alter_audit_query::AuditQueryState;
 use alter_domain::{
     Error,
@@ -105,7 +110,9 @@ impl Setup {
     pub async fn build(self) -> TestVault {
         let dir = TempDir::new().expect("a directory");
         let store: Arc<dyn Table> = if self.files {
-            Arc::new(SqliteTable::open(&dir.path().join("data"), TableOptions::default()).expect("a table"))
+            // Nothing here survives a power loss or needs to.
+            let options = TableOptions { durability: Durability::Process, ..TableOptions::default() };
+            Arc::new(SqliteTable::open(&dir.path().join("data"), options).expect("a table"))
         } else {
             Arc::new(SqliteTable::memory().expect("a table"))
         };
@@ -138,6 +145,7 @@ impl Setup {
             audit,
             wrapper,
             http,
+            router: OnceLock::new(),
             dir,
         };
         TestVault(Arc::new(vault))
@@ -160,6 +168,7 @@ pub struct Vault {
     rules: EgressRules,
     timeouts: Timeouts,
     http: Arc<dyn HttpClient>,
+    router: OnceLock<Router>,
     dir: TempDir,
 }
 
@@ -181,8 +190,13 @@ impl TestVault {
         Anonymous(self.clone())
     }
 
-    /// Every router, merged and layered as in the binary.
+    /// The vault's routes.
     pub fn router(&self) -> Router {
+        self.0.router.get_or_init(|| self.assemble()).clone()
+    }
+
+    /// Every router, merged and layered as in the binary.
+    fn assemble(&self) -> Router {
         let ports = self.ports.clone();
         let signing = SigningKeys::new(self.data_keys.clone());
         let calls = CallService {
@@ -254,6 +268,7 @@ impl TestVault {
             rules: vault.rules,
             timeouts: vault.timeouts,
             http: Arc::clone(&vault.http),
+            router: OnceLock::new(),
             dir: TempDir::new().expect("a directory"),
         }))
     }

@@ -8,17 +8,27 @@
     reason = "test code: what does not hold is a panic"
 )]
 
+mod access;
+mod access_complete;
+mod access_table;
 mod authentication;
 mod budget;
+mod canaries;
 mod forward;
 mod forward_stream;
+mod grants;
 mod injection;
+mod keys;
 mod order;
+mod parrot;
 mod proxy_refusals;
 mod proxy_replies;
 mod proxy_requests;
 mod proxy_trouble;
+mod record;
 mod seals;
+mod ssrf;
+mod storm;
 
 use alter_domain::api::GrantId;
 use serde_json::{Value, json};

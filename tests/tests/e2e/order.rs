@@ -72,6 +72,18 @@ async fn b016_without_a_durable_intent_the_provider_is_not_reached() {
 }
 
 #[tokio::test]
+async fn b102_a_replayed_call_does_not_reach_the_provider_again() {
+    let world = world().await;
+    let call = || world.app.client().request("POST", "/sdk/proxy").json(&world.call).nonce(&"7".repeat(32));
+    call().send().await.ok();
+    call().send().await.refused(401, "nonce_replayed");
+    let rows = world.app.vault.audit.calls();
+    assert_eq!((world.upstream.hits(), rows.len()), (1, 2));
+    let outcome = rows[1].outcome.as_ref().unwrap();
+    assert_eq!((outcome.kind, outcome.code.as_deref()), (OutcomeKind::Denied, Some("nonce_replayed")));
+}
+
+#[tokio::test]
 async fn an_outcome_that_cannot_be_recorded_is_tried_again_and_the_intent_tells_the_rest() {
     let world = world().await;
     let audit = &world.app.vault.audit;

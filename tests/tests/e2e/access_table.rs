@@ -1,0 +1,181 @@
+//! Every route, and what each kind of caller gets from it. A test compares this table with the routers.
+
+use alter_domain::model::Permission;
+use serde_json::{Value, json};
+
+/// How a route is entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// By anyone.
+    Public,
+    /// With an API key and a signature.
+    Key,
+    /// With an operator token of this permission.
+    Token(Permission),
+}
+
+/// An answer: status, and the code of an error.
+pub(crate) type Says = (u16, &'static str);
+
+pub(crate) struct Row {
+    /// Method and path as the router has it.
+    pub(crate) route: (&'static str, &'static str),
+    pub(crate) door: Door,
+    /// Query and body of a request that is right in all but the ids in it.
+    pub(crate) query: fn(&Ids) -> String,
+    pub(crate) body: fn(&Ids) -> Value,
+    /// What an app (or an operator) gets with ids of its own.
+    pub(crate) own: Says,
+    /// What it gets with ids of another app; `None` where a request names nothing.
+    pub(crate) foreign: Option<Says>,
+    /// What an agent gets with ids of its app that are not its own. For tokens: one permission too few.
+    pub(crate) wrong: Says,
+}
+
+/// What a request may name.
+#[derive(Debug, Clone)]
+pub(crate) struct Ids {
+    pub(crate) app: String,
+    pub(crate) key: String,
+    pub(crate) agent: String,
+    pub(crate) secret: String,
+    pub(crate) grant: String,
+    pub(crate) token: String,
+    pub(crate) event: String,
+    /// A URL that the secret may be sent to.
+    pub(crate) url: String,
+}
+
+impl Ids {
+    /// A path with these ids in its places.
+    pub(crate) fn fill(&self, path: &str) -> String {
+        path.replace("{app_id}", &self.app)
+            .replace("{key_id}", &self.key)
+            .replace("{agent_id}", &self.agent)
+            .replace("{secret_id}", &self.secret)
+            .replace("{grant_id}", &self.grant)
+            .replace("{pat_id}", &self.token)
+            .replace("{event_id}", &self.event)
+            .replace("{slug}", "stripe")
+    }
+}
+
+fn no_query(_: &Ids) -> String {
+    String::new()
+}
+
+fn no_body(_: &Ids) -> Value {
+    Value::Null
+}
+
+const OK: Says = (200, "");
+const CREATED: Says = (201, "");
+const NO_GRANT: Says = (404, "grant_not_found");
+const NO_SECRET: Says = (404, "secret_not_found");
+const NO_AGENT: Says = (404, "agent_not_found");
+const NO_KEY: Says = (404, "key_not_found");
+const NO_EVENT: Says = (404, "audit_event_not_found");
+const NO_APP: Says = (404, "app_not_found");
+const NO_TOKEN: Says = (404, "operator_token_not_found");
+const TOO_LITTLE: Says = (403, "insufficient_scope");
+const RETRIEVE: Says = (400, "restricted_grant_requires_proxy");
+
+const READ: Door = Door::Token(Permission::Read);
+const WRITE: Door = Door::Token(Permission::Write);
+const ADMIN: Door = Door::Token(Permission::Admin);
+
+fn key(method: &'static str, path: &'static str, own: Says, foreign: Option<Says>, wrong: Says) -> Row {
+    let (query, body) = (no_query as fn(&Ids) -> String, no_body as fn(&Ids) -> Value);
+    Row { route: (method, path), door: Door::Key, query, body, own, foreign, wrong }
+}
+
+fn token(door: Door, method: &'static str, path: &'static str, own: Says, foreign: Option<Says>) -> Row {
+    // Reading is the least there is: a token that may read less does not exist.
+    let wrong = if door == READ { OK } else { TOO_LITTLE };
+    Row { route: (method, path), door, query: no_query, body: no_body, own, foreign, wrong }
+}
+
+impl Row {
+    fn body(self, body: fn(&Ids) -> Value) -> Self {
+        Self { body, ..self }
+    }
+
+    fn query(self, query: fn(&Ids) -> String) -> Self {
+        Self { query, ..self }
+    }
+}
+
+fn public(method: &'static str, path: &'static str) -> Row {
+    Row {
+        route: (method, path),
+        door: Door::Public,
+        query: no_query,
+        body: no_body,
+        own: OK,
+        foreign: None,
+        wrong: OK,
+    }
+}
+
+pub(crate) fn table() -> Vec<Row> {
+    let bearer = |_: &Ids| {
+        json!({ "name": "Fresh", "credential_type": "bearer", "fields": { "token": "a-fresh-token" },
+            "allowed_hosts": ["api.example.com"] })
+    };
+    vec![
+        public("GET", "/healthz"),
+        public("GET", "/portal/v1/openapi.json"),
+        key("POST", "/sdk/proxy", OK, Some(NO_GRANT), NO_GRANT)
+            .body(|ids| json!({ "method": "GET", "url": ids.url, "grant_id": ids.grant })),
+        key("ANY", "/v1/forward", OK, Some(NO_GRANT), NO_GRANT),
+        key("POST", "/sdk/token", RETRIEVE, Some(RETRIEVE), RETRIEVE)
+            .body(|ids| json!({ "grant_id": ids.grant, "reason": null, "request": { "method": "GET", "url": ids.url } })),
+        key("POST", "/sdk/grants/list", OK, None, OK).body(|_| json!({ "limit": 10, "offset": 0 })),
+        key("POST", "/sdk/managed-secrets/{secret_id}/grants", OK, Some(NO_SECRET), NO_SECRET)
+            .body(|_| json!({ "principal": { "type": "system", "label": null }, "grant_policy": {} })),
+        key("POST", "/sdk/oauth/grants/{grant_id}/revoke", OK, Some(NO_GRANT), NO_GRANT).body(|_| json!({})),
+        key("GET", "/v1/audit", OK, Some(OK), NO_AGENT).query(|ids| format!("grant_id={}&agent_id={}", ids.grant, ids.agent)),
+        key("GET", "/v1/audit/export", OK, Some(OK), NO_AGENT)
+            .query(|ids| format!("format=jsonl&grant_id={}&agent_id={}", ids.grant, ids.agent)),
+        token(READ, "GET", "/portal/v1/me", OK, None),
+        token(READ, "GET", "/portal/v1/tokens", OK, None),
+        token(WRITE, "POST", "/portal/v1/tokens", CREATED, None).body(|_| json!({ "name": "Mine", "permission": "read" })),
+        token(ADMIN, "DELETE", "/portal/v1/tokens/{pat_id}", OK, Some(NO_TOKEN)),
+        token(READ, "GET", "/portal/v1/templates", OK, None),
+        token(READ, "GET", "/portal/v1/templates/{slug}", OK, None),
+        token(READ, "GET", "/portal/v1/audit", OK, None),
+        token(READ, "GET", "/portal/v1/audit/export", OK, None),
+        token(READ, "GET", "/portal/v1/apps", OK, None),
+        token(WRITE, "POST", "/portal/v1/apps", CREATED, None).body(|_| json!({ "name": "Another" })),
+        token(READ, "GET", "/portal/v1/apps/{app_id}", OK, Some(NO_APP)),
+        token(WRITE, "PATCH", "/portal/v1/apps/{app_id}", OK, Some(NO_APP)).body(|_| json!({ "name": "Renamed" })),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/archive", OK, Some(NO_APP)),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/unarchive", (409, "app_not_archived"), Some(NO_APP)),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/keys", OK, Some(NO_APP)),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/keys", CREATED, Some(NO_AGENT))
+            .body(|ids| json!({ "name": "New", "agent_id": ids.agent })),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/keys/{key_id}", OK, Some(NO_KEY)),
+        token(ADMIN, "DELETE", "/portal/v1/apps/{app_id}/keys/{key_id}", OK, Some(NO_KEY)),
+        token(ADMIN, "POST", "/portal/v1/apps/{app_id}/keys/{key_id}/rotate", OK, Some(NO_KEY)).body(|_| json!({})),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/agents", OK, Some(NO_APP)),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/agents", CREATED, Some(NO_APP)).body(|_| json!({ "name": "new-agent" })),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/agents/{agent_id}", OK, Some(NO_AGENT)),
+        token(ADMIN, "DELETE", "/portal/v1/apps/{app_id}/agents/{agent_id}", OK, Some(NO_AGENT)),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/secrets", OK, Some(NO_APP)),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/secrets", CREATED, Some(NO_APP)).body(bearer),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/secrets/{secret_id}", OK, Some(NO_SECRET)),
+        token(WRITE, "PATCH", "/portal/v1/apps/{app_id}/secrets/{secret_id}", OK, Some(NO_SECRET))
+            .body(|_| json!({ "name": "Renamed" })),
+        token(WRITE, "PUT", "/portal/v1/apps/{app_id}/secrets/{secret_id}/value", OK, Some(NO_SECRET))
+            .body(|_| json!({ "fields": { "token": "a-newer-token" } })),
+        token(ADMIN, "DELETE", "/portal/v1/apps/{app_id}/secrets/{secret_id}", OK, Some(NO_SECRET)),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/grants", OK, Some(NO_APP)),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/grants", CREATED, Some(NO_SECRET))
+            .body(|ids| json!({ "secret_id": ids.secret, "principal": { "type": "system" } })),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/grants/{grant_id}", OK, Some(NO_GRANT)),
+        token(ADMIN, "POST", "/portal/v1/apps/{app_id}/grants/{grant_id}/revoke", OK, Some(NO_GRANT)).body(|_| json!({})),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/audit", OK, Some(NO_APP)),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/audit/export", OK, Some(NO_APP)),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/audit/{event_id}", OK, Some(NO_EVENT)),
+    ]
+}
