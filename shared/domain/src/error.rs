@@ -33,6 +33,8 @@ pub enum Error {
     MethodNotAllowed,
     #[error("The body must be application/json.")]
     UnsupportedMediaType,
+    #[error("The request body did not arrive within 60 seconds.")]
+    RequestTimeout,
     #[error("The request body is larger than {limit} bytes.")]
     PayloadTooLarge { limit: usize },
     #[error("The header {0:?} may not be set by the caller.")]

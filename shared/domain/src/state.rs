@@ -167,7 +167,8 @@ impl Sealer {
                     Ok(_) => ring,
                     Err(StoreError::Conflict) => {
                         let item = ports.table.get(TableName::Vault, &key).await?;
-                        read_ring(&item.ok_or_else(|| Error::Internal("data keys vanished".to_owned()))?)?
+                        // Refused, and yet nobody wrote it: the store is contended. The caller may try again.
+                        read_ring(&item.ok_or(Error::Throttled)?)?
                     }
                     Err(other) => return Err(other.into()),
                 }

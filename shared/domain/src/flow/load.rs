@@ -11,7 +11,7 @@ use crate::{
     auth::Presented,
     error::Result,
     keyspace,
-    model::{ApiKey, Grant, KeyHolder, Principal},
+    model::{ApiKey, Grant, KeyHolder},
     port::{Item, Key, KeyPurpose, TableName},
     repo::decode,
     state::{CredentialOpener, Ports, SigningKeys},
@@ -65,6 +65,8 @@ impl Relations {
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
     items: [Option<Option<Item>>; SLOTS],
+    /// Every relation that the call needs was remembered: the first round asked for all there is to ask.
+    complete: bool,
 }
 
 impl Loaded {
@@ -117,7 +119,10 @@ impl Loaded {
             wanted.push((Slot::Grant, TableName::Main, keyspace::grant(id)));
         }
         if let Some((relations, signing, opener)) = relations {
-            if let Some(key) = relations.keys.get(public_part) {
+            let (key, known) =
+                (relations.keys.get(public_part), grant.and_then(|id| relations.grants.get(&id)));
+            self.complete = key.is_some() && known.is_some();
+            if let Some(key) = key {
                 wanted.extend(key.agent.map(|id| (Slot::Agent, TableName::Main, keyspace::agent(id))));
                 if presented.plain_key().is_none() && !signing.warm(key.org, key.app) {
                     wanted.push(ring(Slot::SigningRing, key.app, KeyPurpose::Signing));
@@ -126,7 +131,7 @@ impl Loaded {
                     wanted.push(ring(Slot::CredentialRing, key.app, KeyPurpose::Credential));
                 }
             }
-            if let Some(known) = grant.and_then(|id| relations.grants.get(&id)) {
+            if let Some(known) = known {
                 wanted.extend(of_grant(known));
             }
         }
@@ -141,6 +146,9 @@ impl Loaded {
         signing: &SigningKeys,
         call: Option<(&Relations, &CredentialOpener)>,
     ) -> Result<()> {
+        if self.complete {
+            return Ok(());
+        }
         let mut wanted = Vec::new();
         let key: Option<ApiKey> = self.read(Slot::Key)?;
         if let Some(key) = &key {
@@ -168,9 +176,6 @@ impl Loaded {
             let relation = GrantRelation { secret: grant.secret_id, credential: grant.credential_id };
             remember(&relations.grants, grant.id, relation);
             wanted.extend(of_grant(relation));
-            if let (Principal::Agent { agent_id }, false) = (grant.principal, self.has(Slot::ActingAgent)) {
-                wanted.push((Slot::Agent, TableName::Main, keyspace::agent(agent_id)));
-            }
         }
         self.fetch(ports, wanted).await
     }

@@ -96,9 +96,9 @@ impl Export {
             let want = self.left.min(MAX_PAGE);
             let page = rows.query(self.scope, &self.filter, want, self.cursor.as_deref(), now).await?;
             self.left -= page.events.len().min(self.left);
-            let ascending = self.filter.order == Order::OldestFirst;
-            // An ascending list always offers a cursor to come back with; an empty page is its end for an export.
-            self.done = page.next.is_none() || (ascending && page.events.is_empty());
+            // A page may be empty and more may follow; an ascending list always offers a cursor to come back with. The end
+            // is where the cursor no longer moves.
+            self.done = page.next.is_none() || page.next == self.cursor;
             self.cursor = page.next;
             let mut text = Vec::new();
             for event in page.events {

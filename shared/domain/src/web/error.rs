@@ -19,6 +19,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::ConstraintNotSupported(_) => "constraint_not_supported",
         Error::MethodNotAllowed => "method_not_allowed",
         Error::UnsupportedMediaType => "unsupported_media_type",
+        Error::RequestTimeout => "request_timeout",
         Error::PayloadTooLarge { .. } => "payload_too_large",
         Error::ForbiddenHeader(_) => "forbidden_header",
         Error::BlockedDestination(_) => "blocked_destination",
@@ -79,6 +80,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::QueryTooLong => StatusCode::UNPROCESSABLE_ENTITY,
         Error::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Error::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         Error::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Unauthenticated
         | Error::InvalidSignature

@@ -1,6 +1,6 @@
 //! Requests: their id, their body with a bound, and the address they came from.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use axum::{body::Body, extract::Request, middleware::Next, response::Response};
 use bytes::Bytes;
@@ -24,10 +24,19 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How much of a body that is too large is read and dropped, in limits.
 const DROPPED: usize = 4;
 
+/// How long a client may take to send a body that is held in memory.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Reads a whole body of at most `limit` bytes. Most clients listen only when they have sent everything and take a
 /// connection that is closed on them for a network error, so a longer body is read to its end, within reason, and dropped
 /// before it is refused.
-pub async fn read_body(mut body: Body, limit: usize) -> Result<Bytes> {
+pub async fn read_body(body: Body, limit: usize) -> Result<Bytes> {
+    tokio::time::timeout(BODY_TIMEOUT, read_at_leisure(body, limit))
+        .await
+        .map_err(|_| Error::RequestTimeout)?
+}
+
+async fn read_at_leisure(mut body: Body, limit: usize) -> Result<Bytes> {
     let too_large = body.size_hint().lower() > limit as u64;
     let read = if too_large { None } else { Some(Limited::new(&mut body, limit).collect().await) };
     match read {

@@ -405,6 +405,41 @@ async fn recording_waits_for_the_drain_and_is_refused_in_the_end() {
     assert_eq!(journal.backlog(), 0);
 }
 
+/// A busy task must not take all the room there is while others wait until they are refused.
+#[tokio::test]
+async fn whoever_waits_for_room_is_not_overtaken() {
+    let dir = tempfile::tempdir().unwrap();
+    let narrow = JournalOptions {
+        max_backlog: 2_000,
+        room_wait: Duration::from_secs(60),
+        ..options(Durability::Process)
+    };
+    let journal = open(dir.path(), narrow).unwrap();
+    while journal.backlog() < 2_000 {
+        journal.record(record(0)).await.unwrap();
+    }
+    let mut waiting = std::pin::pin!(journal.record(Record("waiting".into())));
+    assert!(poll_once(waiting.as_mut()).await.is_pending());
+    let kept = Arc::new(Kept::default());
+    journal.drain_into(Arc::clone(&kept) as Arc<dyn DrainHandler>).unwrap();
+    // Without giving way: the waiting one cannot take the room that comes now.
+    while journal.backlog() >= 2_000 {
+        std::thread::yield_now();
+    }
+    let mut newcomer = std::pin::pin!(journal.record(Record("newcomer".into())));
+    assert!(poll_once(newcomer.as_mut()).await.is_pending(), "there is room, but not for the newcomer");
+    assert_eq!(tokio::join!(newcomer, waiting), (Ok(()), Ok(())));
+    journal.settle().await.unwrap();
+    let records = kept.records();
+    assert_eq!(records[records.len() - 2..], ["waiting", "newcomer"]);
+    // Nobody waits any more: the next one does not have to, either.
+    assert!(poll_once(std::pin::pin!(journal.record(record(1)))).await.is_ready());
+}
+
+async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
+    std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context))).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn grouped_records_of_many_tasks_are_all_there_also_when_some_are_cancelled() {
     let dir = tempfile::tempdir().unwrap();

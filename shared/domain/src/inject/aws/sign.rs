@@ -75,6 +75,10 @@ fn sign_for(
     now: Timestamp,
 ) -> Result<Secret<String>, InjectError> {
     refuse_own(head)?;
+    // AWS's names are UTF-8; of other octets there is no canonical form on which all its services agree.
+    for part in [head.url.path(), head.url.query().unwrap_or_default()] {
+        percent_decode_str(part).decode_utf8().map_err(|_| InjectError::Signing("the URL is not UTF-8"))?;
+    }
     if scope.is_s3() {
         canonicalise_path(&mut head.url);
     }
