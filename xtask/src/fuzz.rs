@@ -101,6 +101,8 @@ fn fuzz(context: &Context, binaries: &Path, target: &str, seconds: u64) -> Resul
         .arg(format!("-artifact_prefix={}/{target}-", crashes.display()));
     command.arg(&corpus).arg(&seeds);
     announce(&command);
+    // libFuzzer's own frames are most of a backtrace; the input is what one needs.
+    command.env("RUST_BACKTRACE", "0");
     let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.success() {
@@ -114,8 +116,8 @@ fn fuzz(context: &Context, binaries: &Path, target: &str, seconds: u64) -> Resul
         said.lines().find_map(|line| line.split_once("Test unit written to ").map(|(_, path)| path.trim()));
     let input = input.unwrap_or("(none was written)");
     Err(format!(
-        "{}\nfuzz target {target} failed on the input {input}\nrun it again: {} {input}",
-        last_lines(&said, 30),
+        "{}\n\nfuzz target {target} failed on the input {input}\nrun it again: {} {input}",
+        complaint(&said),
         binaries.join(target).display()
     )
     .into())
@@ -136,17 +138,19 @@ fn build(context: &Context) -> Result<PathBuf> {
     Ok(directory.join(host).join("release"))
 }
 
-/// The targets are the files in `fuzz/targets`.
+/// The targets are the files in `fuzz/src/bin`.
 fn targets(context: &Context) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(context.root.join("fuzz/targets"))? {
+    for entry in fs::read_dir(context.root.join("fuzz/src/bin"))? {
         names.extend(entry?.path().file_stem().map(|name| name.to_string_lossy().into_owned()));
     }
     names.sort();
-    if names.is_empty() { Err("fuzz/targets is empty".into()) } else { Ok(names) }
+    if names.is_empty() { Err("fuzz/src/bin is empty".into()) } else { Ok(names) }
 }
 
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<_> = text.lines().collect();
-    lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n")
+/// What the target said, without the statistics before and the input's bytes after it.
+fn complaint(said: &str) -> String {
+    let from =
+        said.lines().position(|line| line.contains("panicked at") || line.contains("ERROR: libFuzzer"));
+    said.lines().skip(from.unwrap_or_default()).take(12).collect::<Vec<_>>().join("\n")
 }

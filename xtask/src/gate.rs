@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     Context,
-    command::{Result, program, run as run_command},
+    command::{Result, announce, capture, program, run as run_command},
     deny, fuzz, python, source, suites, system, tree, unused,
 };
 
@@ -24,43 +24,80 @@ pub(crate) enum Done {
 
 struct Step {
     name: &'static str,
+    what: &'static str,
     run: fn(&Context, quick: bool) -> Result<Done>,
 }
 
 const STEPS: [Step; 15] = [
-    Step { name: "format", run: |context, _| cargo(context, &["fmt", "--all", "--check"]) },
+    Step {
+        name: "format",
+        what: "formatted as rustfmt does it",
+        run: |context, _| cargo(context, &["fmt", "--all", "--check"]),
+    },
+    Step {
+        name: "locks",
+        what: "the lock files are those of the commit",
+        run: |context, _| lock_files(context),
+    },
     Step {
         name: "lints",
+        what: "clippy on all targets, warnings denied",
         run: |context, _| {
             system::need_c_compiler()?;
             cargo(context, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
         },
     },
-    Step { name: "tests", run: |context, _| suites::run(context) },
-    Step { name: "tests in documentation", run: |context, _| suites::documentation(context) },
-    Step { name: "published Python client", run: |context, _| python::run(context) },
-    Step { name: "fuzzing", run: fuzz::all },
-    Step { name: "wasm", run: |context, _| wasm(context) },
-    Step { name: "documentation", run: |context, _| documentation(context) },
-    Step { name: "licences, bans and sources", run: |context, _| deny::run(context) },
-    Step { name: "unused dependencies", run: |context, _| unused::check(context).map(held) },
-    Step { name: "who depends on whom", run: |context, _| tree::check(context).map(held) },
-    Step { name: "who may see a secret", run: |context, _| source::check_exposures(&context.root).map(held) },
-    Step { name: "length of files", run: |context, _| source::check_lengths(&context.root).map(held) },
+    Step { name: "tests", what: "all suites in Rust", run: |context, _| suites::run(context) },
     Step {
-        name: "nothing left for later",
+        name: "doctests",
+        what: "the examples in doc comments",
+        run: |context, _| suites::documentation(context),
+    },
+    Step {
+        name: "python",
+        what: "the published Python client against the real binary",
+        run: |context, _| python::run(context),
+    },
+    Step { name: "fuzz", what: "each fuzz target for a minute", run: fuzz::all },
+    Step { name: "wasm", what: "the shared types build for the browser", run: |context, _| wasm(context) },
+    Step { name: "docs", what: "documentation, warnings denied", run: |context, _| documentation(context) },
+    Step { name: "deny", what: "licences, banned crates, sources", run: |context, _| deny::run(context) },
+    Step {
+        name: "unused",
+        what: "no dependency that nothing names",
+        run: |context, _| unused::check(context).map(held),
+    },
+    Step { name: "layers", what: "who may depend on whom", run: |context, _| tree::check(context).map(held) },
+    Step {
+        name: "exposures",
+        what: "who may see a secret's value",
+        run: |context, _| source::check_exposures(&context.root).map(held),
+    },
+    Step {
+        name: "lengths",
+        what: "no file longer than it should be",
+        run: |context, _| source::check_lengths(&context.root).map(held),
+    },
+    Step {
+        name: "leftovers",
+        what: "no mark of unfinished work",
         run: |context, _| source::check_leftovers(&context.root).map(held),
     },
-    Step { name: "work tree", run: |context, _| lock_files(context) },
 ];
 
-pub(crate) fn run(context: &Context, quick: bool) -> Result {
+/// Runs the steps named in `only`, or all of them.
+pub(crate) fn run(context: &Context, quick: bool, only: &[String]) -> Result {
+    if let Some(unknown) = only.iter().find(|name| !STEPS.iter().any(|step| step.name == *name)) {
+        return Err(format!("there is no step {unknown}; there are\n{}", names()).into());
+    }
+    let steps: Vec<&Step> =
+        STEPS.iter().filter(|step| only.is_empty() || only.iter().any(|name| name == step.name)).collect();
     let begun = Instant::now();
     let mut lines = Vec::new();
     let mut passed = 0;
     let mut failure = None;
-    for (number, step) in STEPS.iter().enumerate() {
-        println!("\n── {}/{} {} ──", number + 1, STEPS.len(), step.name);
+    for (number, step) in steps.iter().enumerate() {
+        println!("\n── {}/{} {}: {} ──", number + 1, steps.len(), step.name, step.what);
         let begun = Instant::now();
         let result = (step.run)(context, quick);
         let took = seconds(begun.elapsed());
@@ -75,7 +112,7 @@ pub(crate) fn run(context: &Context, quick: bool) -> Result {
             Ok(Done::Tests(count)) => *count,
             Ok(Done::Skipped(_)) | Err(_) => 0,
         };
-        let line = format!("{mark} {:<28} {took:>8}  {note}", step.name);
+        let line = format!("{mark} {:<12} {took:>8}  {note}", step.name);
         println!("{}", line.trim_end());
         lines.push(line);
         if let Err(error) = result {
@@ -88,12 +125,17 @@ pub(crate) fn run(context: &Context, quick: bool) -> Result {
     for line in lines {
         println!("{}", line.trim_end());
     }
-    for step in STEPS.iter().skip_while(|step| Some(step.name) != failure).skip(1) {
-        println!("· {:<28} not reached", step.name);
+    for step in steps.iter().skip_while(|step| Some(step.name) != failure).skip(1) {
+        println!("· {:<12} not reached", step.name);
     }
     // Counted by machines: one line, in this form, last.
     println!("\nxtask: {passed} passed, {} failed", u8::from(failure.is_some()));
     failure.map_or(Ok(()), |name| Err(format!("step `{name}` failed").into()))
+}
+
+/// The steps, one a line.
+pub(crate) fn names() -> String {
+    STEPS.iter().map(|step| format!("  {:<12}{}\n", step.name, step.what)).collect()
 }
 
 const PASSED: char = '✓';
@@ -115,7 +157,7 @@ fn cargo(context: &Context, arguments: &[&str]) -> Result<Done> {
 /// The crate that the browser shares with the server must build for it.
 fn wasm(context: &Context) -> Result<Done> {
     const TARGET: &str = "wasm32-unknown-unknown";
-    let sysroot = crate::command::capture(program("rustc", &context.root).args(["--print", "sysroot"]))?;
+    let sysroot = capture(program("rustc", &context.root).args(["--print", "sysroot"]))?;
     if !Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).exists() {
         return Ok(Done::Skipped(format!("the standard library for {TARGET} is not installed")));
     }
@@ -128,10 +170,17 @@ fn documentation(context: &Context) -> Result<Done> {
     run_command(&mut command).map(held)
 }
 
-/// A lock file that does not match its manifests was rewritten by the steps before; what was tested is then not what
-/// is in the commit.
+/// A lock file that does not match its manifests would be rewritten by the steps that follow: what is tested would not be
+/// what is in the commit.
 fn lock_files(context: &Context) -> Result<Done> {
-    let mut git = program("git", &context.root);
-    git.args(["diff", "--exit-code", "--stat", "--", "Cargo.lock", "fuzz/Cargo.lock"]);
-    run_command(&mut git).map(held)
+    for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
+        let metadata = ["metadata", "--locked", "--format-version", "1", "--manifest-path", manifest];
+        let mut command = program(&context.cargo, &context.root);
+        announce(command.args(metadata));
+        if let Err(error) = capture(&mut command) {
+            let mend = format!("cargo update --workspace --manifest-path {manifest}");
+            return Err(format!("{error}\nthe lock file can be brought up to date with `{mend}`").into());
+        }
+    }
+    Ok(Done::Held)
 }

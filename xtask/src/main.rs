@@ -26,14 +26,17 @@ const HELP: &str = "\
 Chores of the repository.
 
   cargo demo [ARGS]              build the vault and walk through its story (the same as `cargo xtask demo`)
-  cargo xtask test [--quick]     everything that must hold before a change lands, in order, up to the first failure;
-                                 --quick fuzzes for 10 s instead of 60 s per target
+  cargo xtask test [--quick] [STEP…]
+                                 everything that must hold before a change lands, in order, up to the first failure, or
+                                 only the steps named; --quick fuzzes for 10 s instead of 60 s per target
   cargo xtask bench [ARGS]       build with all optimisations and measure; `-- --help` lists the arguments
   cargo xtask fuzz TARGET [--seconds N]
                                  fuzz one target (60 s); without TARGET: list them
   cargo xtask help               this text
 
 The demo's and the bench's arguments are passed on unchanged.
+
+Steps of `test`:
 ";
 
 /// What every chore needs to know, read once.
@@ -77,12 +80,12 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         arguments.split_first().map_or(("help", arguments), |(first, rest)| (first.as_str(), rest));
     match (chore, rest) {
         ("demo", rest) => demo::run(&context, rest),
-        ("test", []) => gate::run(&context, false),
-        ("test", [flag]) if flag == "--quick" => gate::run(&context, true),
+        ("test", [flag, steps @ ..]) if flag == "--quick" => gate::run(&context, true, steps),
+        ("test", steps) => gate::run(&context, false, steps),
         ("bench", rest) => bench::run(&context, rest),
         ("fuzz", rest) => fuzz::run(&context, rest),
         ("help" | "--help" | "-h", _) => {
-            print!("{HELP}");
+            print!("{HELP}{}", gate::names());
             Ok(())
         }
         _ => Err(format!("`{}` is not a chore; `cargo xtask help` lists them", arguments.join(" ")).into()),

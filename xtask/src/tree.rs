@@ -18,7 +18,7 @@ const API_TYPES: &str = "alter-api-types";
 const BINARY: &str = "alter";
 
 /// What the browser's half may need: nothing that does not build for wasm.
-const API_TYPES_MAY_USE: [&str; 5] = ["serde", "serde_json", "uuid", "jiff", "utoipa"];
+const API_TYPES_MAY_USE: [&str; 6] = ["serde", "serde_json", "uuid", "jiff", "zeroize", "utoipa"];
 
 /// AWS's crates in the domain: a signer that computes and a type that it takes. Not one that connects.
 const DOMAIN_AWS: [&str; 2] = ["aws-sigv4", "aws-credential-types"];
