@@ -76,11 +76,13 @@ async fn items(ports: &Ports, grants: Vec<Grant>, now: Timestamp) -> Result<Vec<
     let mut names: BTreeMap<SecretId, Option<ManagedSecret>> = BTreeMap::new();
     for grant in &grants {
         if let Entry::Vacant(name) = names.entry(grant.secret_id) {
-            name.insert(match ManagedSecrets(ports.table.as_ref()).get(grant.app_id, grant.secret_id).await {
-                Ok(secret) => Some(secret.value),
-                Err(Error::NotFound(_)) => None,
-                Err(other) => return Err(other),
-            });
+            name.insert(
+                match ManagedSecrets(ports.table.as_ref()).get(grant.app_id, grant.secret_id).await {
+                    Ok(secret) => Some(secret.value),
+                    Err(Error::NotFound(_)) => None,
+                    Err(other) => return Err(other),
+                },
+            );
         }
     }
     let mut used = Vec::with_capacity(grants.len());

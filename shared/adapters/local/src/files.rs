@@ -70,9 +70,11 @@ fn private_dir(dir: &Path) -> Result<(), DirError> {
     Ok(())
 }
 
-/// Puts the calling thread behind every other: background work must not delay a call. Refusal is harmless.
+/// Puts the calling thread behind those that serve calls, but not out of their reach: at the lowest priority (19) a busy
+/// machine starved the drain until the journal was full and calls were refused, and a thread cannot raise itself again
+/// without privileges. Refusal is harmless.
 pub(crate) fn lower_priority() {
-    if let Err(error) = rustix::process::setpriority_process(None, 19) {
+    if let Err(error) = rustix::process::setpriority_process(None, 5) {
         tracing::debug!(%error, "thread priority unchanged");
     }
 }

@@ -10,6 +10,7 @@ mod keys;
 mod load;
 mod operators;
 mod record;
+mod resolve;
 mod respond;
 mod secrets;
 

@@ -162,7 +162,7 @@ impl Journal {
         })
     }
 
-    /// Starts the drain, on a thread of lowest priority. Once; until then nothing leaves the journal.
+    /// Starts the drain, on a thread of lower priority. Once; until then nothing leaves the journal.
     pub fn drain_into(&self, handler: Arc<dyn DrainHandler>) -> Result<(), JournalError> {
         let mut state = lock(&self.drain);
         let DrainState::Waiting { segments, sidecars } = &mut *state else {

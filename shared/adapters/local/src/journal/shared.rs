@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::Thread,
 };
@@ -49,6 +49,10 @@ pub(super) struct Shared {
     backlog: AtomicU64,
     /// Told when the backlog shrinks.
     room: Notify,
+    /// Held by the one that is next to get room; the others queue for it in the order in which they came.
+    turn: tokio::sync::Mutex<()>,
+    /// How many wait for room: whoever comes later does not overtake them.
+    waiting: AtomicUsize,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) drain: DrainSignal,
     pub(super) mark: File,
@@ -88,6 +92,8 @@ impl Shared {
             recorded,
             backlog: AtomicU64::new(backlog),
             room: Notify::new(),
+            turn: tokio::sync::Mutex::default(),
+            waiting: AtomicUsize::new(0),
             progress: watch::Sender::new(Progress { drained, ..Progress::default() }),
             drain: DrainSignal::default(),
             mark,
@@ -139,25 +145,48 @@ impl Shared {
         self.room.notify_waiters();
     }
 
-    /// Waits while the drain is too far behind; gives up after the configured time, for a caller is waiting, too.
+    /// Waits while the drain is too far behind; gives up after the configured time, for a caller is waiting, too. First
+    /// come, first served: otherwise a busy task takes all the room there is and others wait until they are refused.
     async fn wait_for_room(&self) -> Result<(), Failure> {
-        if self.backlog() < self.options.max_backlog {
+        if self.has_room() && self.waiting.load(Ordering::SeqCst) == 0 {
             return Ok(());
         }
-        let waiting = async {
+        let _waiting = Waiting::begin(&self.waiting);
+        let served = async {
+            let _turn = self.turn.lock().await;
             loop {
                 let freed = self.room.notified();
                 tokio::pin!(freed);
                 freed.as_mut().enable();
-                if self.backlog() < self.options.max_backlog {
+                if self.has_room() {
                     return;
                 }
                 freed.await;
             }
         };
-        tokio::time::timeout(self.options.room_wait, waiting)
+        tokio::time::timeout(self.options.room_wait, served)
             .await
             .map_err(|_| Failure("the journal is full: it is not drained fast enough".into()))
+    }
+
+    fn has_room(&self) -> bool {
+        self.backlog() < self.options.max_backlog
+    }
+}
+
+/// Counts a waiter until it is served, refused or cancelled.
+struct Waiting<'w>(&'w AtomicUsize);
+
+impl<'w> Waiting<'w> {
+    fn begin(count: &'w AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
