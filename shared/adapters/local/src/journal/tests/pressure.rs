@@ -29,7 +29,11 @@ async fn a_full_disk_refuses_and_recovers_and_everything_acknowledged_is_there()
             expected.push(text(9));
             drop(journal);
             let journal = open(dir.path(), options(durability)).unwrap();
-            assert_eq!(journal.recovery(), &super::Recovery::default(), "nothing to repair, room for {room}");
+            assert_eq!(
+                journal.recovery(),
+                &crate::journal::Recovery::default(),
+                "nothing to repair, room for {room}"
+            );
             assert_eq!(drained(&journal).await, expected, "room for {room}");
         }
     }
