@@ -12,6 +12,7 @@ fuzz_target!(|data: &[u8]| {
 
     // A canonical query is a fixed point.
     if let Some((_, query)) = canonical.split_once('?')
+        && !query.is_empty()
         && !text.split('?').next().unwrap().contains('%')
     {
         let query = format!("/?{query}");

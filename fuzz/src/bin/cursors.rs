@@ -4,14 +4,17 @@
 
 #![no_main]
 
-use std::{cell::OnceCell, collections::BTreeSet};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeSet,
+};
 
 use alter_adapter_local::SqliteTable;
 use alter_api_types::{AppId, EventId, GrantId, Id, OrgId};
 use alter_domain::{
     model::{Actor, ActorKind, AuditEvent, EventKind, Grant, GrantPolicy, GrantState, Phase, Principal},
     port::{Clock, SystemClock, Table as _},
-    repo::{AuditFilter, AuditRows, AuditScope, Grants, Order},
+    repo::{AuditFilter, AuditPage, AuditRows, AuditScope, Grants, Order},
 };
 use futures_util::FutureExt as _;
 use jiff::{Timestamp, ToSpan as _};
@@ -23,6 +26,8 @@ const ROWS: u128 = 9;
 struct Store {
     table: SqliteTable,
     now: Timestamp,
+    /// Sizes of pages with which all rows have been read.
+    read_by: RefCell<BTreeSet<usize>>,
 }
 
 thread_local! {
@@ -39,15 +44,24 @@ fuzz_target!(|data: &[u8]| {
         for order in [Order::NewestFirst, Order::OldestFirst] {
             events(store, limit, cursor, order);
         }
+        if store.read_by.borrow_mut().insert(limit) {
+            all_grants(store, limit);
+            for order in [Order::NewestFirst, Order::OldestFirst] {
+                all_events(store, limit, order);
+            }
+        }
     });
 });
 
 fn grants(store: &Store, limit: usize, cursor: &str) {
-    let list = |cursor: Option<String>| now(Grants(&store.table).list(app(1), limit, cursor));
-    if let Ok(page) = list(Some(cursor.to_owned())) {
+    if let Ok(page) = now(Grants(&store.table).list(app(1), limit, Some(cursor.to_owned()))) {
         assert!(page.items.iter().all(|grant| grant.app_id == app(1)), "another app's grant");
         assert!(page.items.len() <= limit);
     }
+}
+
+fn all_grants(store: &Store, limit: usize) {
+    let list = |cursor: Option<String>| now(Grants(&store.table).list(app(1), limit, cursor));
     let (mut seen, mut next) = (BTreeSet::new(), None);
     loop {
         let page = list(next).expect("the table's own cursor is read");
@@ -63,17 +77,16 @@ fn grants(store: &Store, limit: usize, cursor: &str) {
 }
 
 fn events(store: &Store, limit: usize, cursor: &str, order: Order) {
-    let filter = AuditFilter { order, ..AuditFilter::default() };
-    let query = |cursor: Option<&str>| {
-        now(AuditRows(&store.table).query(AuditScope::App(app(1)), &filter, limit, cursor, store.now))
-    };
-    if let Ok(page) = query(Some(cursor)) {
+    if let Ok(page) = store.events(limit, Some(cursor), order) {
         assert!(page.events.iter().all(|event| event.app_id == Some(app(1))), "another app's event");
         assert!(page.events.len() <= limit);
     }
+}
+
+fn all_events(store: &Store, limit: usize, order: Order) {
     let (mut seen, mut next) = (BTreeSet::new(), None);
     loop {
-        let page = query(next.as_deref()).expect("the record's own cursor is read");
+        let page = store.events(limit, next.as_deref(), order).expect("the record's own cursor is read");
         // An ascending reader always gets a cursor, to come back with.
         let done = page.events.is_empty();
         for event in page.events {
@@ -112,7 +125,12 @@ impl Store {
                 self::now(AuditRows(&table).write(&[event(id(past, number), app, past).encode().unwrap()]));
             assert!(report.failed.is_empty());
         }
-        Self { table, now }
+        Self { table, now, read_by: RefCell::default() }
+    }
+
+    fn events(&self, limit: usize, cursor: Option<&str>, order: Order) -> alter_domain::Result<AuditPage> {
+        let filter = AuditFilter { order, ..AuditFilter::default() };
+        now(AuditRows(&self.table).query(AuditScope::App(app(1)), &filter, limit, cursor, self.now))
     }
 }
 
