@@ -13,6 +13,7 @@ mod micro;
 mod nginx;
 mod process;
 mod proxy;
+mod quiet;
 mod report;
 mod rounds;
 mod sign;

@@ -13,6 +13,8 @@ pub(crate) struct Table<'a> {
     pub(crate) cells: &'a Cells,
     /// `fdatasync` of the disk, microseconds.
     pub(crate) sync: f64,
+    /// How busy the machine was between the lines, 0 to 1.
+    pub(crate) busy: f64,
     pub(crate) options: &'a Options,
 }
 
@@ -73,10 +75,12 @@ pub(crate) fn closed(table: &Table<'_>) -> String {
     }
     let _ = writeln!(
         out,
-        "\nMedians of {} rounds of {} s per line; `fdatasync` of 500 bytes: {:.0} µs.",
+        "\nMedians of {} rounds of {} s per line; `fdatasync` of 500 bytes: {:.0} µs. Between the lines, other work kept the \
+         machine {:.0} % busy.",
         table.options.rounds,
         table.options.window.as_secs(),
-        table.sync
+        table.sync,
+        table.busy * 100.0
     );
     out
 }
@@ -220,7 +224,7 @@ mod tests {
     fn ratios_and_verdicts_follow_from_the_cells() {
         let options = Options { connections: vec![1, 32], ..Options::default() };
         let cells = cells();
-        let table = Table { cells: &cells, sync: 60.0, options: &options };
+        let table = Table { cells: &cells, sync: 60.0, busy: 0.0, options: &options };
         let text = targets(&table);
         assert!(
             text.contains("| *process*: added p50 at 1, ÷ that of the bare proxy | 2.50 | ≤ 3.00 | pass |"),

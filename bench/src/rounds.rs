@@ -11,9 +11,10 @@ use crate::{
     load::{Target, Until},
     memory, micro, nginx,
     process::Server,
+    quiet,
     report::{self, Table},
     sign::Work,
-    stats::Cell,
+    stats::{Cell, median},
     vault::{Durability, Vault, data_directory},
 };
 
@@ -60,9 +61,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let sync = disk::sync_micros(disk_directory.path())?;
 
     let mut cells = Cells::new();
+    let mut busy = Vec::new();
     for round in 1..=options.rounds {
         for &connections in &options.connections {
             for (line, target) in &field.targets {
+                busy.push(field.quiet()?);
                 eprintln!("round {round}/{}: {connections} connections, {}", options.rounds, line.name());
                 let cell = load::closed(target, connections, Until::Elapsed(options.window))?;
                 cells.entry((*line, connections)).or_default().push(cell);
@@ -72,13 +75,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut open = Vec::new();
     if options.rate > 0 {
         for (line, target) in &field.targets {
+            busy.push(field.quiet()?);
             eprintln!("open loop: {} per second, {}", options.rate, line.name());
             open.push((*line, load::open(target, 32, options.rate, options.window)?));
         }
     }
     memories.extend(memory::after(&field.vaults, &field.targets, options.million)?);
 
-    let table = Table { cells: &cells, sync, options };
+    let table = Table { cells: &cells, sync, busy: median(busy), options };
     print!("{}", report::machine());
     print!("{}", report::closed(&table));
     print!("{}", report::targets(&table));
@@ -86,6 +90,19 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     print!("{}", report::memory(&memories));
     drop(field);
     if options.micro { micro::run() } else { Ok(()) }
+}
+
+impl Field {
+    /// Waits until the vaults have stored what they were asked before, then says how busy the machine still is.
+    fn quiet(&self) -> Result<f64, Failure> {
+        for (line, vault, _) in &self.vaults {
+            let waited = quiet::settle(vault.server.id())?;
+            if waited.as_secs() > 0 {
+                eprintln!("{} had work left for {:.1} s", line.name(), waited.as_secs_f64());
+            }
+        }
+        quiet::busy()
+    }
 }
 
 fn field(vault: Option<&Path>) -> Result<Field, Failure> {
