@@ -1,12 +1,16 @@
 //! Time and randomness as parameters.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    cell::RefCell,
+    sync::{
+        Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use jiff::Timestamp;
 use ring::rand::SecureRandom as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
@@ -68,9 +72,38 @@ impl Default for SystemRng {
     }
 }
 
+/// How much is fetched from the system at once for short requests: a call needs two ids, and each would be a system call.
+const POOL_BYTES: usize = 1024;
+/// Longer requests go to the system.
+const POOLED: usize = 64;
+
+/// Random bytes of the system that nobody has seen yet. Each is handed out once and wiped.
+struct Pool {
+    bytes: Zeroizing<[u8; POOL_BYTES]>,
+    left: usize,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: Zeroizing::new([0; POOL_BYTES]), left: 0 }) };
+}
+
 impl Rng for SystemRng {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RngError> {
-        self.0.fill(bytes).map_err(|_| RngError)
+        if bytes.len() > POOLED {
+            return self.0.fill(bytes).map_err(|_| RngError);
+        }
+        POOL.with_borrow_mut(|pool| {
+            if pool.left < bytes.len() {
+                self.0.fill(pool.bytes.as_mut_slice()).map_err(|_| RngError)?;
+                pool.left = POOL_BYTES;
+            }
+            let rest = pool.left - bytes.len();
+            let taken = pool.bytes.get_mut(rest..pool.left).ok_or(RngError)?;
+            bytes.copy_from_slice(taken);
+            taken.zeroize();
+            pool.left = rest;
+            Ok(())
+        })
     }
 }
 
@@ -98,5 +131,34 @@ impl Rng for SeededRng {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn what_was_handed_out_never_comes_again() {
+        let rng = SystemRng::new();
+        let mut seen = HashSet::new();
+        for length in [16, 10, 64, 32, 65].into_iter().cycle().take(2000) {
+            let mut bytes = vec![0; length];
+            rng.fill(&mut bytes).unwrap();
+            assert!(seen.insert(bytes.get(..10).unwrap().to_vec()));
+        }
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                std::thread::spawn(|| {
+                    let mut bytes = [0; 16];
+                    SystemRng::new().fill(&mut bytes).unwrap();
+                    bytes
+                })
+            })
+            .collect();
+        let apart: HashSet<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        assert_eq!(apart.len(), 4);
     }
 }
