@@ -84,7 +84,7 @@ struct Pool {
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: Zeroizing::new([0; POOL_BYTES]), left: 0 }) };
+    static POOL: RefCell<Pool> = RefCell::new(Pool { bytes: Zeroizing::new([0; POOL_BYTES]), left: 0 });
 }
 
 impl Rng for SystemRng {
