@@ -40,13 +40,28 @@ impl From<std::io::Error> for Failure {
 }
 
 /// A program in a directory. Standard input is closed, so nothing ever waits for an answer.
+///
+/// What `cargo run` tells this process about its own package is taken out of the environment: build scripts of others
+/// (ring's) watch these variables, and would run again whenever plain cargo and this take turns.
 pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>, directory: &Path) -> Command {
     let mut command = Command::new(name);
     command.current_dir(directory).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_about_this_package) {
+            command.env_remove(name);
+        }
+    }
     if std::io::stderr().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
     }
     command
+}
+
+fn is_about_this_package(variable: &str) -> bool {
+    let exact =
+        ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_MANIFEST_LINKS", "CARGO_BIN_NAME", "OUT_DIR"];
+    let more = ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO"];
+    variable.starts_with("CARGO_PKG_") || exact.contains(&variable) || more.contains(&variable)
 }
 
 /// Runs to the end, output passing through.
@@ -151,6 +166,18 @@ mod tests {
     #[test]
     fn colours_are_removed() {
         assert_eq!(without_colours("\u{1b}[32;1m  ok\u{1b}[0m, 3 passed"), "  ok, 3 passed");
+    }
+
+    /// cargo sets these for the test itself.
+    #[test]
+    fn children_do_not_hear_of_this_package() {
+        let seen = capture(&mut program("env", Path::new("."))).unwrap();
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        assert!(
+            !seen
+                .lines()
+                .any(|line| line.starts_with("CARGO_PKG_") || line.starts_with("CARGO_MANIFEST_DIR"))
+        );
     }
 
     #[test]
