@@ -18,6 +18,7 @@ Measures what a call through the vault costs.
   --rate N              calls per second of the open loop (2000); 0 leaves it out
   --million             then 1,000,000 calls through each vault, and its memory after them
   --grants N            for `grants`: the larger number (1000000)
+  --spread N            for `grants`: how many of them are called in turn, spread over the store (1000)
   --no-micro            without the parts of a call
 
 The exit code does not depend on the figures: a shared machine is no judge. Pass and miss are printed.
@@ -40,6 +41,7 @@ pub(crate) struct Options {
     pub(crate) rate: u64,
     pub(crate) million: bool,
     pub(crate) grants: usize,
+    pub(crate) spread: usize,
     pub(crate) micro: bool,
 }
 
@@ -53,6 +55,7 @@ impl Default for Options {
             rate: 2000,
             million: false,
             grants: 1_000_000,
+            spread: 1_000,
             micro: true,
         }
     }
@@ -93,6 +96,7 @@ fn options(vault: Option<PathBuf>, words: &[&str]) -> Result<Options, String> {
             }
             "--rate" => options.rate = number(value()?)?,
             "--grants" => options.grants = number(value()?)?,
+            "--spread" => options.spread = number(value()?)?,
             "--million" => options.million = true,
             "--no-micro" => options.micro = false,
             other => return Err(format!("{other} is unknown; see --help")),

@@ -89,8 +89,7 @@ impl Vault {
 
     /// The call, after proving that it goes through.
     pub(crate) fn target(&self, access: &Access, upstream: SocketAddr) -> Result<Target, Failure> {
-        let call = VaultCall::new(&access.key, &access.grants, &format!("http://{upstream}"))?;
-        let target = Target { address: self.address, work: Work::Vault(Arc::new(call)) };
+        let target = Target { address: self.address, work: access.work(upstream)? };
         prove(&target)?;
         Ok(target)
     }
@@ -101,6 +100,14 @@ pub(crate) struct Access {
     pub(crate) key: Secret<String>,
     pub(crate) app: AppId,
     pub(crate) grants: Vec<String>,
+}
+
+impl Access {
+    /// The call, not tried yet.
+    pub(crate) fn work(&self, upstream: SocketAddr) -> Result<Work, Failure> {
+        let call = VaultCall::new(&self.key, &self.grants, &format!("http://{upstream}"))?;
+        Ok(Work::Vault(Arc::new(call)))
+    }
 }
 
 /// Where a vault leaves the first operator token.
