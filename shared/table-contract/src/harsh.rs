@@ -7,11 +7,10 @@ use std::{
 
 use alter_domain::port::{
     Expect, Index, Item, Key, Op, Page, Query, Rng as _, SeededRng, StoreError, Table, TableName, Version,
+    limits,
 };
 use async_trait::async_trait;
 use tokio::sync::Mutex;
-
-use crate::limits;
 
 /// How harsh. Rates are per thousand calls; the default injects nothing but short, sometimes empty pages.
 #[derive(Debug, Clone, Copy)]

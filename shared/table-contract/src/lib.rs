@@ -5,7 +5,6 @@
 
 mod counting;
 mod harsh;
-mod limits;
 pub mod suite;
 
 use std::{pin::Pin, sync::Arc};

@@ -6,6 +6,7 @@ mod audit_sink;
 mod clock;
 mod http_client;
 mod key_wrapper;
+pub mod limits;
 mod nonces;
 mod table;
 

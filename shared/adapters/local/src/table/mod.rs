@@ -6,7 +6,6 @@
 
 mod checkpoint;
 mod cursor;
-mod limits;
 mod read;
 mod schema;
 mod write;
@@ -17,7 +16,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use alter_domain::port::{Expect, Item, Key, Op, Page, Query, StoreError, Table, TableName, Version};
+use alter_domain::port::{Expect, Item, Key, Op, Page, Query, StoreError, Table, TableName, Version, limits};
 use async_trait::async_trait;
 use rusqlite::Connection;
 use thread_local::ThreadLocal;

@@ -1,8 +1,8 @@
-//! DynamoDB's limits, enforced here so that what works locally works in production.
+//! DynamoDB's limits, as every table enforces them that is not DynamoDB: what works there works in production.
 
 use std::collections::HashSet;
 
-use alter_domain::port::{Item, Key, MAX_ITEM_BYTES, MAX_TRANSACT_OPS, Op, Query, StoreError, TableName};
+use super::{Item, Key, MAX_ITEM_BYTES, MAX_TRANSACT_OPS, Op, Query, StoreError, TableName};
 
 /// Keys in one batch read.
 const MAX_KEYS: usize = 100;
@@ -11,7 +11,7 @@ const MAX_SORT_BYTES: usize = 1024;
 /// All items of one transaction together.
 const MAX_TRANSACT_BYTES: usize = 4 << 20;
 
-pub(super) fn key(key: &Key) -> Result<(), StoreError> {
+pub fn key(key: &Key) -> Result<(), StoreError> {
     if key.partition.is_empty() || key.sort.is_empty() {
         return invalid("a key part is empty");
     }
@@ -21,14 +21,14 @@ pub(super) fn key(key: &Key) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn keys(keys: &[(TableName, Key)]) -> Result<(), StoreError> {
+pub fn keys(keys: &[(TableName, Key)]) -> Result<(), StoreError> {
     if keys.len() > MAX_KEYS {
         return invalid("more than 100 keys in one read");
     }
     keys.iter().try_for_each(|(_, one)| key(one))
 }
 
-pub(super) fn item(item: &Item) -> Result<(), StoreError> {
+pub fn item(item: &Item) -> Result<(), StoreError> {
     key(&item.key)?;
     item.index.iter().flatten().try_for_each(key)?;
     if item.size() > MAX_ITEM_BYTES {
@@ -37,7 +37,7 @@ pub(super) fn item(item: &Item) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn items(items: &[Item]) -> Result<(), StoreError> {
+pub fn items(items: &[Item]) -> Result<(), StoreError> {
     let mut seen = HashSet::with_capacity(items.len());
     for written in items {
         item(written)?;
@@ -48,7 +48,7 @@ pub(super) fn items(items: &[Item]) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn query(query: &Query) -> Result<(), StoreError> {
+pub fn query(query: &Query) -> Result<(), StoreError> {
     if query.partition.is_empty() {
         return invalid("the partition is empty");
     }
@@ -59,7 +59,7 @@ pub(super) fn query(query: &Query) -> Result<(), StoreError> {
 }
 
 /// Returns a table of the file the transaction belongs to; `None` for an empty transaction.
-pub(super) fn transaction(ops: &[Op]) -> Result<Option<TableName>, StoreError> {
+pub fn transaction(ops: &[Op]) -> Result<Option<TableName>, StoreError> {
     if ops.len() > MAX_TRANSACT_OPS {
         return invalid("more than 100 operations in one transaction");
     }
