@@ -41,9 +41,9 @@ impl CountingWrapper {
 
 #[async_trait]
 impl KeyWrapper for CountingWrapper {
-    async fn wrap(&self, context: &KeyContext, data_key: &Secret<Vec<u8>>) -> Result<WrappedKey, WrapError> {
+    async fn generate(&self, context: &KeyContext) -> Result<(Secret<Vec<u8>>, WrappedKey), WrapError> {
         self.up()?;
-        self.inner.wrap(context, data_key).await
+        self.inner.generate(context).await
     }
 
     async fn unwrap(&self, context: &KeyContext, wrapped: &WrappedKey) -> Result<Secret<Vec<u8>>, WrapError> {

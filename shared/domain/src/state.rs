@@ -161,7 +161,7 @@ impl Sealer {
         let ring = match ports.table.get(TableName::Vault, &key).await? {
             Some(item) => read_ring(&item)?,
             None => {
-                let ring = self.0.create_ring(context, ports.new_id()?, ports.rng.as_ref()).await?;
+                let ring = self.0.create_ring(context, ports.new_id()?).await?;
                 let item = Item::new(key.clone(), ring.to_body());
                 match ports.table.put(TableName::Vault, item, Expect::Absent).await {
                     Ok(_) => ring,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use alter_domain::{
-    port::{KeyContext, KeyWrapper, Rng, WrapError, WrappedKey},
+    port::{KeyContext, KeyWrapper, Rng, RngError, WrapError, WrappedKey},
     secret::Secret,
 };
 use async_trait::async_trait;
@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::files::sync_dir;
 
+/// Of the wrapping key and of the data keys.
 const KEY_BYTES: usize = 32;
 const FORMAT: u8 = 1;
 const FINGERPRINT_BYTES: usize = 8;
@@ -42,10 +43,10 @@ pub enum KeyFileError {
     #[error("key file {} is not a regular file", path.display())]
     NotAFile { path: PathBuf },
     #[error("no key could be made: {0}")]
-    Rng(#[from] alter_domain::port::RngError),
+    Rng(#[from] RngError),
 }
 
-/// Wraps data keys under the 32 bytes of a file. Whoever has the file and the tables has everything: back them up apart.
+/// Makes data keys, wrapped under the 32 bytes of a file. Whoever has the file and the tables has everything: back them up apart.
 pub struct KeyFile {
     key: LessSafeKey,
     header: [u8; HEADER_BYTES],
@@ -78,10 +79,13 @@ impl KeyFile {
 
 #[async_trait]
 impl KeyWrapper for KeyFile {
-    async fn wrap(&self, context: &KeyContext, data_key: &Secret<Vec<u8>>) -> Result<WrappedKey, WrapError> {
+    async fn generate(&self, context: &KeyContext) -> Result<(Secret<Vec<u8>>, WrappedKey), WrapError> {
+        let no_random = |error: RngError| WrapError::Unavailable(error.to_string());
+        let mut data_key = Zeroizing::new(vec![0; KEY_BYTES]);
+        self.rng.fill(&mut data_key).map_err(no_random)?;
         let mut nonce = [0; NONCE_LEN];
-        self.rng.fill(&mut nonce).map_err(|error| WrapError::Unavailable(error.to_string()))?;
-        let mut sealed = Zeroizing::new(data_key.expose_secret().clone());
+        self.rng.fill(&mut nonce).map_err(no_random)?;
+        let mut sealed = data_key.clone();
         let tag = self
             .key
             .seal_in_place_separate_tag(
@@ -90,7 +94,8 @@ impl KeyWrapper for KeyFile {
                 sealed.as_mut_slice(),
             )
             .map_err(|_| WrapError::Unavailable("the data key could not be sealed".to_owned()))?;
-        Ok(WrappedKey([self.header.as_slice(), &nonce, &sealed, tag.as_ref()].concat()))
+        let wrapped = WrappedKey([self.header.as_slice(), &nonce, &sealed, tag.as_ref()].concat());
+        Ok((Secret::new(std::mem::take(&mut *data_key)), wrapped))
     }
 
     async fn unwrap(&self, context: &KeyContext, wrapped: &WrappedKey) -> Result<Secret<Vec<u8>>, WrapError> {

@@ -5,11 +5,8 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use alter_adapter_local::{KeyFile, KeyFileError};
-use alter_domain::{
-    port::{
-        KeyContext, KeyPurpose, KeyWrapper as _, Rng, RngError, SeededRng, SystemRng, WrapError, WrappedKey,
-    },
-    secret::Secret,
+use alter_domain::port::{
+    KeyContext, KeyPurpose, KeyWrapper as _, Rng, RngError, SeededRng, SystemRng, WrapError, WrappedKey,
 };
 
 fn open(path: &Path) -> Result<KeyFile, KeyFileError> {
@@ -24,30 +21,29 @@ fn context() -> KeyContext {
     }
 }
 
-fn data_key() -> Secret<Vec<u8>> {
-    Secret::new((0..32).collect())
-}
-
 #[tokio::test]
 async fn what_was_wrapped_opens_after_a_restart_and_looks_different_each_time() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("key");
     let first = open(&path).unwrap();
-    let wrapped = first.wrap(&context(), &data_key()).await.unwrap();
-    assert_ne!(wrapped, first.wrap(&context(), &data_key()).await.unwrap());
+    let (data_key, wrapped) = first.generate(&context()).await.unwrap();
+    let (other_key, other_wrapped) = first.generate(&context()).await.unwrap();
+    assert_ne!(wrapped, other_wrapped);
+    assert_ne!(data_key.expose_secret(), other_key.expose_secret());
+    assert_eq!(data_key.expose_secret().len(), 32);
     assert_eq!(wrapped.0.len(), 1 + 8 + 12 + 32 + 16);
-    assert!(!wrapped.0.windows(8).any(|window| data_key().expose_secret().starts_with(window)));
+    assert!(!wrapped.0.windows(8).any(|window| data_key.expose_secret().starts_with(window)));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
     let second = open(&path).unwrap();
     let opened = second.unwrap(&context(), &wrapped).await.unwrap();
-    assert_eq!(opened.expose_secret(), data_key().expose_secret());
+    assert_eq!(opened.expose_secret(), data_key.expose_secret());
 }
 
 #[tokio::test]
 async fn another_context_does_not_open_it() {
     let dir = tempfile::tempdir().unwrap();
     let key = open(&dir.path().join("key")).unwrap();
-    let wrapped = key.wrap(&context(), &data_key()).await.unwrap();
+    let (_, wrapped) = key.generate(&context()).await.unwrap();
     let stranger = "0190a1b2-0000-7000-8000-000000000003";
     for other in [
         KeyContext { org: stranger.parse().unwrap(), ..context() },
@@ -63,7 +59,7 @@ async fn another_key_is_told_from_a_changed_blob() {
     let dir = tempfile::tempdir().unwrap();
     let key = open(&dir.path().join("key")).unwrap();
     let other = open(&dir.path().join("other")).unwrap();
-    let wrapped = key.wrap(&context(), &data_key()).await.unwrap();
+    let (_, wrapped) = key.generate(&context()).await.unwrap();
     assert_eq!(other.unwrap(&context(), &wrapped).await.err(), Some(WrapError::NotMyKey));
     for at in 0..wrapped.0.len() {
         let mut changed = wrapped.clone();
@@ -98,7 +94,7 @@ fn a_file_that_others_may_read_or_of_another_size_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn no_randomness_means_no_key_and_no_wrapping() {
+async fn no_randomness_means_no_key() {
     struct Broken;
     impl Rng for Broken {
         fn fill(&self, _: &mut [u8]) -> Result<(), RngError> {
@@ -111,5 +107,5 @@ async fn no_randomness_means_no_key_and_no_wrapping() {
     assert!(!path.exists());
     drop(KeyFile::open_or_create(&path, Arc::new(SeededRng::new(1))).unwrap());
     let key = KeyFile::open_or_create(&path, Arc::new(Broken)).unwrap();
-    assert!(matches!(key.wrap(&context(), &data_key()).await, Err(WrapError::Unavailable(_))));
+    assert!(matches!(key.generate(&context()).await, Err(WrapError::Unavailable(_))));
 }

@@ -18,7 +18,7 @@ use super::{
     data_key::DataKey,
     key_ring::{DataKeyRing, MAX_KEYS, RingKey},
 };
-use crate::port::{Clock, KeyContext, KeyWrapper, Rng, RngError, WrapError, WrappedKey};
+use crate::port::{Clock, KeyContext, KeyWrapper, WrapError, WrappedKey};
 
 /// A plaintext data key may be in memory for 5 minutes. It is used for a little less, so that a sweep at the end of that
 /// time keeps the promise.
@@ -47,8 +47,6 @@ pub enum KeyError {
     /// The ring holds as many keys as it may.
     #[error("data key ring is full")]
     RingFull,
-    #[error(transparent)]
-    Rng(#[from] RngError),
 }
 
 impl From<WrapError> for KeyError {
@@ -85,13 +83,8 @@ impl DataKeys {
 
     /// Makes the first data key of an app and purpose. The caller stores the ring before it seals anything; the new key
     /// is in memory already, so sealing needs no permission to unwrap.
-    pub async fn create_ring(
-        &self,
-        context: &KeyContext,
-        id: DataKeyId,
-        rng: &dyn Rng,
-    ) -> Result<DataKeyRing, KeyError> {
-        Ok(DataKeyRing::new(self.make_key(context, id, rng).await?))
+    pub async fn create_ring(&self, context: &KeyContext, id: DataKeyId) -> Result<DataKeyRing, KeyError> {
+        Ok(DataKeyRing::new(self.make_key(context, id).await?))
     }
 
     /// The ring with a fresh current key; the old keys stay, for what they sealed. To be stored with the old ring's
@@ -101,7 +94,6 @@ impl DataKeys {
         context: &KeyContext,
         ring: &DataKeyRing,
         id: DataKeyId,
-        rng: &dyn Rng,
     ) -> Result<DataKeyRing, KeyError> {
         if ring.get(id).is_some() {
             return Err(KeyError::DuplicateKey(id));
@@ -109,7 +101,7 @@ impl DataKeys {
         if ring.keys().len() >= MAX_KEYS {
             return Err(KeyError::RingFull);
         }
-        Ok(ring.with_current(self.make_key(context, id, rng).await?))
+        Ok(ring.with_current(self.make_key(context, id).await?))
     }
 
     /// The key if it is in memory. No I/O.
@@ -151,14 +143,9 @@ impl DataKeys {
         sweep(Arc::downgrade(&self.0), SWEEP)
     }
 
-    async fn make_key(
-        &self,
-        context: &KeyContext,
-        id: DataKeyId,
-        rng: &dyn Rng,
-    ) -> Result<RingKey, KeyError> {
-        let key = DataKey::generate(id, rng)?;
-        let wrapped = self.0.wrapper.wrap(context, key.material()).await?;
+    async fn make_key(&self, context: &KeyContext, id: DataKeyId) -> Result<RingKey, KeyError> {
+        let (material, wrapped) = self.0.wrapper.generate(context).await?;
+        let key = DataKey::new(id, material).map_err(|_| KeyError::Tampered)?;
         let created_at = self.0.clock.now();
         self.0.cache.insert(context, Arc::new(key), created_at);
         Ok(RingKey { id, wrapped, created_at })

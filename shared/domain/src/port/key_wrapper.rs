@@ -1,4 +1,4 @@
-//! The key wrapper: wraps and unwraps data keys under a key that never leaves it (KMS, or a key file).
+//! The key wrapper: makes data keys and unwraps them, under a key that never leaves it (KMS, or a key file).
 
 use alter_api_types::{AppId, OrgId};
 use async_trait::async_trait;
@@ -59,8 +59,10 @@ pub enum WrapError {
 
 #[async_trait]
 pub trait KeyWrapper: Send + Sync {
-    /// Wraps a fresh data key made by the caller.
-    async fn wrap(&self, context: &KeyContext, data_key: &Secret<Vec<u8>>) -> Result<WrappedKey, WrapError>;
+    /// A fresh data key of 32 random bytes, plain and wrapped for this context. Making and wrapping are one operation, so
+    /// that whoever may only make keys (KMS: `GenerateDataKey`) needs no permission to wrap what it chooses.
+    async fn generate(&self, context: &KeyContext) -> Result<(Secret<Vec<u8>>, WrappedKey), WrapError>;
 
+    /// The data key again. The context must be the one that it was made for.
     async fn unwrap(&self, context: &KeyContext, wrapped: &WrappedKey) -> Result<Secret<Vec<u8>>, WrapError>;
 }

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    port::{KeyPurpose, ManualClock, SeededRng},
+    port::{KeyPurpose, ManualClock, Rng as _, SeededRng},
     secret::Secret,
 };
 
 /// Wraps by flipping bits, binds to the context, counts, and unwraps only as far as it has permits.
 struct FakeWrapper {
+    rng: SeededRng,
     unwraps: AtomicUsize,
     gate: Semaphore,
     failure: Mutex<Option<WrapError>>,
@@ -21,9 +22,12 @@ struct FakeWrapper {
 
 #[async_trait]
 impl KeyWrapper for FakeWrapper {
-    async fn wrap(&self, context: &KeyContext, data_key: &Secret<Vec<u8>>) -> Result<WrappedKey, WrapError> {
-        let flipped = data_key.expose_secret().iter().map(|b| !b);
-        Ok(WrappedKey(flipped.chain(context.canonical().into_bytes()).collect()))
+    async fn generate(&self, context: &KeyContext) -> Result<(Secret<Vec<u8>>, WrappedKey), WrapError> {
+        let mut key = vec![0; 32];
+        self.rng.fill(&mut key).unwrap();
+        let flipped = key.iter().map(|b| !b);
+        let wrapped = WrappedKey(flipped.chain(context.canonical().into_bytes()).collect());
+        Ok((Secret::new(key), wrapped))
     }
 
     async fn unwrap(&self, context: &KeyContext, wrapped: &WrappedKey) -> Result<Secret<Vec<u8>>, WrapError> {
@@ -51,6 +55,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let wrapper = Arc::new(FakeWrapper {
+            rng: SeededRng::new(1),
             unwraps: AtomicUsize::new(0),
             gate: Semaphore::new(1000),
             failure: Mutex::default(),
@@ -62,7 +67,7 @@ impl World {
 
     /// A ring whose key is no longer in memory.
     async fn cold_ring(&self) -> DataKeyRing {
-        let ring = self.keys.create_ring(&context(), id(1), &SeededRng::new(1)).await.unwrap();
+        let ring = self.keys.create_ring(&context(), id(1)).await.unwrap();
         self.clock.advance(3600);
         ring
     }
@@ -100,7 +105,7 @@ fn id(n: u128) -> DataKeyId {
 #[tokio::test]
 async fn a_new_key_is_in_memory_and_later_opens_from_the_ring() {
     let world = World::new();
-    let ring = world.keys.create_ring(&context(), id(1), &SeededRng::new(1)).await.unwrap();
+    let ring = world.keys.create_ring(&context(), id(1)).await.unwrap();
     assert_eq!(ring.current(), id(1));
     let made = world.keys.open(&context(), &ring, id(1)).await.unwrap();
     assert_eq!(world.unwraps(), 0);
@@ -120,23 +125,22 @@ async fn a_new_key_is_in_memory_and_later_opens_from_the_ring() {
 #[tokio::test]
 async fn rotation_keeps_old_keys() {
     let world = World::new();
-    let rng = SeededRng::new(1);
-    let first = world.keys.create_ring(&context(), id(1), &rng).await.unwrap();
+    let first = world.keys.create_ring(&context(), id(1)).await.unwrap();
     world.clock.advance(3600);
-    let second = world.keys.rotate_ring(&context(), &first, id(2), &rng).await.unwrap();
+    let second = world.keys.rotate_ring(&context(), &first, id(2)).await.unwrap();
     assert_eq!((second.current(), second.keys().len()), (id(2), 2));
     world.clock.advance(3600);
     let old = world.keys.open(&context(), &second, id(1)).await.unwrap();
     let new = world.keys.open(&context(), &second, id(2)).await.unwrap();
     assert_ne!(old.material().expose_secret(), new.material().expose_secret());
 
-    let again = world.keys.rotate_ring(&context(), &second, id(1), &rng).await;
+    let again = world.keys.rotate_ring(&context(), &second, id(1)).await;
     assert_eq!(again, Err(KeyError::DuplicateKey(id(1))));
     let mut full = second;
     for n in 3..=MAX_KEYS as u128 {
-        full = world.keys.rotate_ring(&context(), &full, id(n), &rng).await.unwrap();
+        full = world.keys.rotate_ring(&context(), &full, id(n)).await.unwrap();
     }
-    let beyond = world.keys.rotate_ring(&context(), &full, id(9999), &rng).await;
+    let beyond = world.keys.rotate_ring(&context(), &full, id(9999)).await;
     assert_eq!(beyond, Err(KeyError::RingFull));
 }
 
