@@ -1,0 +1,148 @@
+"""Rules for the functions themselves, and for what watches them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import source
+from iam import functions
+from rules import rule
+from template import Template, of_type
+
+# What each function needs besides the tables and the log level.
+SETTINGS = {
+    "ProxyFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL"},
+    "ForwardFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL"},
+    "GrantsFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL"},
+    "RevokeFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL"},
+    "AuditQueryFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL"},
+    "PortalFunction": {
+        "ALTER_KMS_KEY_ID",
+        "ALTER_AUDIT_QUEUE_URL",
+        "ALTER_SETTINGS_SECRET_ARN",
+        "ALTER_ORGANIZATION",
+    },
+    "AuditWriterFunction": set(),
+}
+EVERYWHERE = {
+    "ALTER_TABLE_MAIN": {"Ref": "MainTable"},
+    "ALTER_TABLE_VAULT": {"Ref": "VaultTable"},
+    "ALTER_TABLE_AUDIT": {"Ref": "AuditTable"},
+    "ALTER_LOG_LEVEL": {"Ref": "LogLevel"},
+}
+
+
+@rule
+def functions_run_as_they_are_built(template: Template) -> Iterator[str]:
+    if template["Parameters"]["Architecture"]["Default"] != "arm64":
+        yield "arm64 is not the default"
+    for name, function in functions(template).items():
+        properties = function["Properties"]
+        if properties.get("Runtime") != "provided.al2023" or properties.get("Handler") != "bootstrap":
+            yield f"{name}: not a binary on provided.al2023"
+        if properties.get("Architectures") != [{"Ref": "Architecture"}]:
+            yield f"{name}: its processor is not the parameter Architecture"
+        if properties.get("MemorySize") != 256:
+            yield f"{name}: has another memory than COST.md reckons with"
+
+
+@rule
+def every_function_has_its_binary(template: Template) -> Iterator[str]:
+    binaries = source.binaries()
+    wanted = {}
+    for name, function in functions(template).items():
+        metadata = function.get("Metadata", {})
+        if metadata.get("BuildMethod") != "rust-cargolambda":
+            yield f"{name}: not built by cargo-lambda"
+        wanted[metadata.get("BuildProperties", {}).get("Binary")] = metadata.get("CodeUri")
+    for binary in sorted(wanted.keys() ^ binaries.keys() - source.NOT_ON_AWS, key=str):
+        yield f"{binary}: a function without a binary, or a binary without a function"
+    for binary in wanted.keys() & binaries.keys():
+        if wanted[binary] != binaries[binary]:
+            yield f"{binary}: is built in {binaries[binary]}, not in {wanted[binary]}"
+
+
+@rule
+def functions_are_traced(template: Template) -> Iterator[str]:
+    for name, function in functions(template).items():
+        if function["Properties"].get("TracingConfig") != {"Mode": "Active"}:
+            yield f"{name}: is not traced"
+    for name, stage in of_type(template, "AWS::ApiGateway::Stage").items():
+        if stage["Properties"].get("TracingEnabled") is not True:
+            yield f"{name}: is not traced"
+
+
+@rule
+def functions_log_to_their_own_group(template: Template) -> Iterator[str]:
+    groups = of_type(template, "AWS::Logs::LogGroup")
+    used = []
+    for name, function in functions(template).items():
+        logging = function["Properties"].get("LoggingConfig", {})
+        used.append(logging.get("LogGroup", {}).get("Ref"))
+        if used[-1] not in groups or logging.get("LogFormat") != "JSON":
+            yield f"{name}: does not log as JSON into a group of this template, which has an end"
+    if len(set(used)) != len(used):
+        yield "functions share a log group"
+
+
+@rule
+def functions_are_told_what_they_read(template: Template) -> Iterator[str]:
+    told = set()
+    for name, function in functions(template).items():
+        variables = function["Properties"].get("Environment", {}).get("Variables", {})
+        told |= set(variables)
+        if set(variables) != SETTINGS.get(name, set()) | set(EVERYWHERE):
+            yield f"{name}: is told {sorted(variables)}"
+        for variable, value in EVERYWHERE.items():
+            if variables.get(variable) != value:
+                yield f"{name}: {variable} is not {value}"
+    read = source.settings()
+    if told != read:
+        yield f"told and not read: {sorted(told - read)}; read and not told: {sorted(read - told)}"
+
+
+@rule
+def alarms_ring(template: Template) -> Iterator[str]:
+    alarms = of_type(template, "AWS::CloudWatch::Alarm")
+    for name, alarm in alarms.items():
+        if alarm["Properties"].get("AlarmActions") != [{"Ref": "Alarms"}]:
+            yield f"{name}: nobody hears it"
+    watched = {
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"AuditDeadLetters"},
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"AuditQueue"},
+        ("AWS/Lambda", "Errors"): set(functions(template)),
+        ("AWS/Lambda", "Throttles"): set(functions(template)),
+        ("AWS/DynamoDB", "ReadThrottleEvents"): {"MainTable", "VaultTable", "AuditTable"},
+        ("AWS/DynamoDB", "WriteThrottleEvents"): {"MainTable", "VaultTable", "AuditTable"},
+        ("AWS/Usage", "CallCount"): {"KMS"},
+    }
+    found: dict[tuple[str, str], set[str]] = {}
+    for alarm in alarms.values():
+        properties = alarm["Properties"]
+        metrics = [one["MetricStat"]["Metric"] for one in properties.get("Metrics", []) if "MetricStat" in one]
+        for metric in metrics or [properties]:
+            kind = (metric["Namespace"], metric["MetricName"])
+            found.setdefault(kind, set()).update(_watched(metric))
+    for kind, names in watched.items():
+        if not names <= found.get(kind, set()):
+            yield f"{kind[1]} of {sorted(names - found.get(kind, set()))} rings no alarm"
+
+
+def _watched(metric: dict) -> set[str]:
+    values = [dimension["Value"] for dimension in metric["Dimensions"]]
+    return {
+        value.get("Ref") or value["Fn::GetAtt"][0] if isinstance(value, dict) else value for value in values
+    }
+
+
+@rule
+def the_dashboard_shows_every_function(template: Template) -> Iterator[str]:
+    for name, dashboard in of_type(template, "AWS::CloudWatch::Dashboard").items():
+        body = dashboard["Properties"]["DashboardBody"]["Fn::Sub"]
+        for function in functions(template):
+            if "${%s}" % function not in body:
+                yield f"{name}: does not show {function}"
+        named = set(re.findall(r"\$\{(\w+)", body)) - {"AWS"}
+        if not named <= set(template["Resources"]):
+            yield f"{name}: shows {sorted(named - set(template['Resources']))}, which are not here"

@@ -1,0 +1,91 @@
+"""What the code says that the template has to say too. Read from the source text: nothing is built for it."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+from template import ROOT
+
+Route = tuple[str, str]
+
+ACCESS_TABLE = "tests/tests/e2e/access_table.rs"
+SCHEMA = "shared/adapters/aws/src/table/schema.rs"
+
+# Served by `alter serve` alone: on AWS nothing runs that could be asked whether it does.
+LOCAL_ONLY = {("GET", "/healthz")}
+
+# Settings of tests: a deployment has none of them.
+OF_TESTS = {"ALTER_ALLOW_LOOPBACK_HTTP"}
+
+# The vault as one process; not a function.
+NOT_ON_AWS = {"alter"}
+
+
+def routes() -> dict[Route, str]:
+    """Every route and the crate under `functions` that has it. The access table has them all, which a test holds it to."""
+    table = _read(ROOT / ACCESS_TABLE)
+    found = {
+        (method, path)
+        for method, path in re.findall(r'\b(?:public|key|token)\((?:\w+, )?"([A-Z]+)", "(/[^"]*)"', table)
+    }
+    if len(found) < 40:
+        raise SystemExit(f"{ACCESS_TABLE} is not written as it was: {len(found)} routes found")
+    return {route: _crate(route) for route in found - LOCAL_ONLY}
+
+
+def _crate(route: Route) -> str:
+    method, path = route
+    if path.startswith("/portal/"):
+        return "portal"
+    written = re.compile(rf'\.route\(\s*"{re.escape(path)}",\s*routing::{method.lower()}\(')
+    crates = {
+        file.relative_to(ROOT / "functions").parts[0]
+        for file in (ROOT / "functions").rglob("*.rs")
+        if "tests" not in file.parts and written.search(_read(file))
+    }
+    if len(crates) != 1:
+        raise SystemExit(f"{method} {path} is a route of {sorted(crates) or 'no crate'}")
+    return crates.pop()
+
+
+def settings() -> set[str]:
+    """The environment variables that the Lambda functions read."""
+    files = list((ROOT / "shared/adapters/aws/src").rglob("*.rs"))
+    files += [
+        file
+        for crate in (ROOT / "functions").iterdir()
+        if crate.name != "local"
+        for file in (crate / "src").rglob("*.rs")
+    ]
+    return {name for file in files for name in re.findall(r'"(ALTER_[A-Z_]+)"', _read(file))} - OF_TESTS
+
+
+def binaries() -> dict[str, str]:
+    """Binaries of the crates under `functions`, each with the directory of its crate."""
+    found = {}
+    for manifest in sorted((ROOT / "functions").glob("*/Cargo.toml")):
+        for section in manifest.read_text().split("\n[")[1:]:
+            name = re.search(r'^name = "([^"]+)"', section, re.MULTILINE)
+            if section.startswith("[bin]]") and name:
+                found[name[1]] = f"functions/{manifest.parent.name}"
+    return found
+
+
+def schema() -> dict[str, object]:
+    """Attributes of the tables' keys, the attribute of expiry, and the indexes."""
+    text = _read(ROOT / SCHEMA)
+    constants = dict(re.findall(r'const (\w+): &str = "([^"]+)";', text))
+    indexes = re.findall(r'IndexSchema \{ name: "([^"]+)", partition: "([^"]+)", sort: "([^"]+)" \}', text)
+    if len(indexes) != 3:
+        raise SystemExit(f"{SCHEMA} is not written as it was: {len(indexes)} indexes found")
+    return {
+        "key": (constants["PARTITION"], constants["SORT"]),
+        "expiry": constants["EXPIRES"],
+        "indexes": {name: (partition, sort) for name, partition, sort in indexes},
+    }
+
+
+def _read(file: pathlib.Path) -> str:
+    """A file without its tests."""
+    return file.read_text().split("#[cfg(test)]")[0]
