@@ -11,7 +11,6 @@ use alter_adapter_http::{ClientOptions, GuardedClient, Resolve, SystemResolver};
 use alter_adapter_local::{Durability, KeyFile, SqliteTable, TableOptions};
 use alter_audit_query::AuditQueryState;
 use alter_domain::{
-    Error,
     crypto::DataKeys,
     egress::EgressRules,
     flow::{CallService, Relations},
@@ -23,7 +22,7 @@ use alter_grants::GrantsState;
 use alter_portal::PortalState;
 use alter_proxy::{ProxyState, Timeouts};
 use alter_revoke::RevokeState;
-use axum::{Json, Router, middleware, routing};
+use axum::{Json, Router, routing};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -209,17 +208,14 @@ impl TestVault {
         };
         let proxy = ProxyState { calls, timeouts: self.timeouts };
         let portal = PortalState::new(ports.clone(), self.sealer());
-        Router::new()
+        let routes = Router::new()
             .merge(alter_proxy::router(proxy))
             .merge(alter_grants::router(GrantsState { ports: ports.clone(), signing: signing.clone() }))
             .merge(alter_revoke::router(RevokeState { ports: ports.clone(), signing: signing.clone() }))
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
             .merge(alter_portal::router(portal))
-            .route("/healthz", routing::get(|| async { Json(serde_json::json!({ "status": "ok" })) }))
-            .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
-            .fallback(|| async { Error::NotFound("route") })
-            .layer(middleware::from_fn(web::security_headers))
-            .layer(middleware::from_fn_with_state(ports, web::request_id))
+            .route("/healthz", routing::get(|| async { Json(serde_json::json!({ "status": "ok" })) }));
+        web::edge(routes, ports)
     }
 }
 

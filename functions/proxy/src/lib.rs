@@ -5,6 +5,8 @@
 //! [`CallService`], sealed credentials through its opener, and the network through the egress guard.
 
 mod forward;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod proxy;
 mod token;
 

@@ -27,7 +27,7 @@ use alter_portal::PortalState;
 use alter_proxy::ProxyState;
 use alter_revoke::RevokeState;
 use async_trait::async_trait;
-use axum::{Json, Router, middleware, routing};
+use axum::{Json, Router, routing};
 use tokio::sync::watch;
 
 use super::{ServeError, ServeOptions, token_file};
@@ -107,17 +107,14 @@ impl Vault {
             relations: Arc::clone(&self.relations),
         };
         let portal = PortalState::new(ports.clone(), Sealer::new(self.data_keys.clone()));
-        Router::new()
+        let routes = Router::new()
             .merge(alter_proxy::router(ProxyState::new(calls)))
             .merge(alter_grants::router(GrantsState { ports: ports.clone(), signing: signing.clone() }))
             .merge(alter_revoke::router(RevokeState { ports: ports.clone(), signing: signing.clone() }))
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
             .merge(alter_portal::router(portal))
-            .route("/healthz", routing::get(healthy))
-            .method_not_allowed_fallback(no_such_method)
-            .fallback(no_such_route)
-            .layer(middleware::from_fn(web::security_headers))
-            .layer(middleware::from_fn_with_state(ports, web::request_id))
+            .route("/healthz", routing::get(healthy));
+        web::edge(routes, ports)
     }
 
     /// What has to be done now and then: forget plaintext data keys, delete what has expired.
@@ -197,12 +194,4 @@ fn write_token(path: &Path, installed: &Installed) -> io::Result<()> {
 
 async fn healthy() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
-}
-
-async fn no_such_route() -> Error {
-    Error::NotFound("route")
-}
-
-async fn no_such_method() -> Error {
-    Error::MethodNotAllowed
 }

@@ -165,6 +165,18 @@ pub fn mint_pat(rng: &dyn Rng) -> Result<MintedKey, RngError> {
     mint(KeyKind::Pat, rng)
 }
 
+/// The operator token that random characters from elsewhere make: 48 of the alphabet, or it is none. A service that makes
+/// secrets made them; whoever can read them there has the token.
+pub fn pat_from(random: &Secret<String>) -> Option<MintedKey> {
+    let random = random.expose_secret();
+    let mut plain = String::with_capacity(KeyKind::Pat.prefix().len() + random.len());
+    plain.push_str(KeyKind::Pat.prefix());
+    plain.push_str(random);
+    let plain = Secret::new(plain);
+    let ParsedKey { public_part, digest, .. } = parse(plain.expose_secret())?;
+    Some(MintedKey { plain, public_part, digest })
+}
+
 /// Compares digests in constant time.
 pub fn digest_eq(left: &[u8; 32], right: &[u8; 32]) -> bool {
     left.ct_eq(right).into()
@@ -220,6 +232,20 @@ mod tests {
             // Neither half passes for the other.
             assert!(parse(key.public_part.as_str()).is_none());
             assert!(PublicPart::parse(plain).is_none());
+        }
+    }
+
+    #[test]
+    fn random_characters_from_elsewhere_make_a_token_or_none() {
+        let random = "aB3".repeat(16);
+        let made = pat_from(&Secret::new(random.clone())).unwrap();
+        assert_eq!(made.plain.expose_secret(), &format!("alter_pat_{random}"));
+        let parsed = parse(made.plain.expose_secret()).unwrap();
+        assert_eq!((parsed.kind, parsed.public_part), (KeyKind::Pat, made.public_part));
+        assert_eq!(parsed.digest, made.digest);
+        let whole = format!("alter_pat_{random}");
+        for wrong in ["", &random[1..], &format!("{random}x"), &random.replacen('a', " ", 1), &whole] {
+            assert!(pat_from(&Secret::new(wrong.to_owned())).is_none(), "{wrong}");
         }
     }
 

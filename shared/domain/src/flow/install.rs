@@ -6,11 +6,12 @@ use alter_api_types::{OrgId, PatId};
 
 use super::{
     Subject,
-    operators::{draft_token, system_actor},
+    operators::{draft_token_of, system_actor},
     recorded,
 };
 use crate::{
-    error::Result,
+    auth::key_text::{self, MintedKey},
+    error::{Error, Result},
     model::{EventKind, Org, Permission, Surface, name},
     repo::{OperatorTokens, Orgs},
     secret::Secret,
@@ -35,12 +36,38 @@ pub async fn install(
     org_name: &str,
     keep: impl FnOnce(&Installed) -> Result<()>,
 ) -> Result<Option<Installed>> {
-    let table = ports.table.as_ref();
-    if Orgs(table).installed().await?.is_some() {
+    if Orgs(ports.table.as_ref()).installed().await?.is_some() {
         return Ok(None);
     }
+    install_token(ports, org_name, key_text::mint_pat(ports.rng.as_ref())?, keep).await
+}
+
+/// The same with the token that `random` makes (see [`key_text::pat_from`]); it is asked for only when the installation is
+/// empty. Whoever gave the characters has the token already, so nothing has to be kept.
+pub async fn install_from(
+    ports: &Ports,
+    org_name: &str,
+    random: impl Future<Output = Result<Secret<String>>>,
+) -> Result<Option<Installed>> {
+    if Orgs(ports.table.as_ref()).installed().await?.is_some() {
+        return Ok(None);
+    }
+    let minted = key_text::pat_from(&random.await?).ok_or_else(|| {
+        Error::Internal("what the first operator token is made of is not 48 letters and digits".to_owned())
+    })?;
+    install_token(ports, org_name, minted, |_| Ok(())).await
+}
+
+async fn install_token(
+    ports: &Ports,
+    org_name: &str,
+    minted: MintedKey,
+    keep: impl FnOnce(&Installed) -> Result<()>,
+) -> Result<Option<Installed>> {
+    let table = ports.table.as_ref();
     let org = Org { id: ports.new_id()?, name: name(org_name)?, created_at: ports.clock.now() };
-    let (token, plain) = draft_token(ports, org.id, "first operator".to_owned(), Permission::Admin, None)?;
+    let (token, plain) =
+        draft_token_of(ports, minted, org.id, "first operator".to_owned(), Permission::Admin, None)?;
     let installed = Installed {
         org_id: org.id,
         token_id: token.id,

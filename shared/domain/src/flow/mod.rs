@@ -19,7 +19,7 @@ pub use apps::{AppChange, NewApp, archive_app, create_app, unarchive_app, update
 pub use authenticate::{Attribution, Caller, authenticate};
 pub use call::{Call, CallBody, CallService, InFlight, Selector};
 pub use grants::{GrantTerms, NewGrant, issue_grant, revoke_grant};
-pub use install::{Installed, install};
+pub use install::{Installed, install, install_from};
 pub use keys::{FreshKey, NewKey, Rotation, mint_key, revoke_key, rotate_key};
 pub use load::Relations;
 pub use operators::{

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Subject, recorded};
 use crate::{
-    auth::key_text::{self, KeyKind},
+    auth::key_text::{self, KeyKind, MintedKey},
     error::{Error, Result},
     model::{Actor, ActorKind, EventKind, OperatorToken, Permission, Surface, name},
     repo::OperatorTokens,
@@ -89,14 +89,24 @@ pub async fn revoke_operator_token(
     Ok(revoked.value)
 }
 
-pub(super) fn draft_token(
+fn draft_token(
     ports: &Ports,
     org_id: OrgId,
     name: String,
     permission: Permission,
     expires_at: Option<Timestamp>,
 ) -> Result<(OperatorToken, Secret<String>)> {
-    let minted = key_text::mint_pat(ports.rng.as_ref())?;
+    draft_token_of(ports, key_text::mint_pat(ports.rng.as_ref())?, org_id, name, permission, expires_at)
+}
+
+pub(super) fn draft_token_of(
+    ports: &Ports,
+    minted: MintedKey,
+    org_id: OrgId,
+    name: String,
+    permission: Permission,
+    expires_at: Option<Timestamp>,
+) -> Result<(OperatorToken, Secret<String>)> {
     let token = OperatorToken {
         id: ports.new_id()?,
         org_id,

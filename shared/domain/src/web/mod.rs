@@ -1,10 +1,12 @@
 //! The web edge that every function shares: errors as answers, bodies with a bound, who is at the other end.
 
 pub mod audit;
+mod edge;
 mod error;
 mod request;
 mod signed;
 
+pub use edge::edge;
 pub use error::{body, code, status};
 pub use request::{PeerIp, RequestId, read_body, read_json, request_id, security_headers};
 pub use signed::{Signed, signed};

@@ -1,0 +1,29 @@
+//! What both Lambda mains of the call are made of.
+
+use std::sync::Arc;
+
+use alter_adapter_aws::{Account, lambda::StartError};
+use alter_adapter_http::{ClientOptions, GuardedClient};
+use alter_domain::{
+    egress::EgressRules,
+    flow::{CallService, Relations},
+    state::{CredentialOpener, SigningKeys},
+};
+
+/// How many relations (key → app, grant → secret) an instance remembers: some 200 bytes each.
+const RELATIONS: usize = 20_000;
+
+/// The call over an account's adapters, with the one function's permission to open credentials.
+pub fn call_service(account: &Account) -> Result<CallService, StartError> {
+    let keys = account.data_keys()?;
+    let allow_loopback_http = account.allow_loopback_http()?;
+    let client = GuardedClient::new(ClientOptions { allow_loopback_http, ..ClientOptions::default() })?;
+    Ok(CallService {
+        ports: account.ports()?,
+        signing: SigningKeys::new(keys.clone()),
+        opener: CredentialOpener::new(keys),
+        http: account.observed(client),
+        rules: EgressRules { allow_loopback_http },
+        relations: Arc::new(Relations::new(RELATIONS)),
+    })
+}

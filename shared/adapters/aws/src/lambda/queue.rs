@@ -1,0 +1,102 @@
+//! The audit queue's other end: a batch of messages in, the ids of those to be delivered again out.
+
+use std::future::Future;
+
+use alter_domain::{port::Record, repo::WriteReport};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Handled, Handler,
+    runtime_api::{Invocation, Reply},
+};
+
+/// Stores a batch of records: the audit-writer's own function, over the table that it was given.
+pub trait Writer {
+    fn write(&self, records: &[Record]) -> impl Future<Output = WriteReport>;
+}
+
+impl<F: AsyncFn(&[Record]) -> WriteReport> Writer for F {
+    async fn write(&self, records: &[Record]) -> WriteReport {
+        self(records).await
+    }
+}
+
+/// What SQS is told: the messages that stay in the queue. After the queue's `maxReceiveCount` they go to the dead-letter
+/// queue; the others are gone.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchAnswer {
+    batch_item_failures: Vec<Failure>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure {
+    item_identifier: String,
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(rename = "Records")]
+    records: Vec<Message>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    message_id: String,
+    #[serde(default)]
+    body: Option<String>,
+}
+
+pub(super) struct Queue<W>(W);
+
+impl<W: Writer> Queue<W> {
+    pub(super) fn new(writer: W) -> Self {
+        Self(writer)
+    }
+
+    async fn store(&self, event: &[u8]) -> Result<BatchAnswer, serde_json::Error> {
+        let batch: Batch = serde_json::from_slice(event)?;
+        let mut failed = Vec::new();
+        let mut ids = Vec::with_capacity(batch.records.len());
+        let mut records = Vec::with_capacity(batch.records.len());
+        for message in batch.records {
+            match message.body.filter(|body| is_event(body)) {
+                Some(body) => {
+                    records.push(Record(body.into_bytes().into()));
+                    ids.push(message.message_id);
+                }
+                None => {
+                    tracing::error!(message_id = message.message_id, "a message that is no audit event");
+                    failed.push(message.message_id);
+                }
+            }
+        }
+        let report = self.0.write(&records).await;
+        failed.extend(report.failed.into_iter().filter_map(|position| ids.get(position).cloned()));
+        let batch_item_failures =
+            failed.into_iter().map(|item_identifier| Failure { item_identifier }).collect();
+        Ok(BatchAnswer { batch_item_failures })
+    }
+}
+
+/// Whether a message can be stored at all. One that cannot must end in the dead-letter queue, where somebody sees it, and
+/// must not hold up the others.
+fn is_event(body: &str) -> bool {
+    alter_domain::model::AuditEvent::decode(body.as_bytes()).is_ok()
+}
+
+impl<W: Writer> Handler for Queue<W> {
+    async fn handle(&mut self, invocation: &Invocation) -> Handled {
+        let stored = self.store(&invocation.body).await.and_then(|answer| serde_json::to_vec(&answer));
+        let reply = match stored {
+            Ok(answer) => Reply::Whole(answer),
+            Err(error) => {
+                tracing::error!(%error, "the event is not a batch of a queue");
+                Reply::Failed("the event is not a batch of a queue".to_owned())
+            }
+        };
+        Handled { reply, status: None, request_id: None }
+    }
+}
