@@ -6,7 +6,7 @@ The end-to-end test runs the real binaries against an emulated account and write
     {
       "proxy": [
         {"service": "dynamodb", "action": "BatchGetItem", "resource": "MainTable", "leading_key": "key#alter_key_app_…"},
-        {"service": "dynamodb", "action": "Query", "resource": "MainTable", "index": "i2", "leading_key": "app#…/agent#…"},
+        {"service": "dynamodb", "action": "Query", "resource": "MainTable", "index": "ix2", "leading_key": "app#…/agent#…"},
         {"service": "kms", "action": "Decrypt", "resource": "VaultKey",
          "context": {"org": "…", "app": "…", "purpose": "credential"}},
         {"service": "sqs", "action": "SendMessage", "resource": "AuditQueue"},
