@@ -60,8 +60,10 @@ KMS_REQUEST = 0.03 / 10_000
 LOG_GB: Tiers = [(10e3, 0.50), (30e3, 0.25), (50e3, 0.10), (math.inf, 0.05)]
 TRACE = 5.00e-6
 SENT_GB: Tiers = [(10e3, 0.09), (50e3, 0.085), (150e3, 0.07), (math.inf, 0.05)]
-# A month: two keys, a secret, 23 metrics of alarms, a dashboard, a queue that is asked whether it is empty.
-FIXED = 2 * 1.00 + 0.40 + 23 * 0.10 + 3.00 + POLLERS * MONTH_SECONDS / 20 * 0.40e-6
+# A month: two keys, a secret, alarms by the metrics that they watch, our own metrics (four for each function and outcome that
+# occurs, about three of each), a dashboard, and a queue that is asked whether it is empty.
+ALARM_METRICS, OWN_METRICS = 29, 6 * 3 * 4
+FIXED = 2 * 1.00 + 0.40 + ALARM_METRICS * 0.10 + OWN_METRICS * 0.30 + 3.00 + POLLERS * MONTH_SECONDS / 20 * 0.40e-6
 
 # --- Limits -------------------------------------------------------------------------------------------------------------
 

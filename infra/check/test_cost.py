@@ -6,6 +6,7 @@ import math
 import unittest
 
 import cost
+import template
 
 
 class Cost(unittest.TestCase):
@@ -28,6 +29,14 @@ class Cost(unittest.TestCase):
         self.assertAlmostEqual(million["SQS"], 2.4 * 0.40)
         self.assertAlmostEqual(million["Lambda: the call"], 0.20 + 0.25 * 0.125 * 13.3334)
         self.assertAlmostEqual(million["DynamoDB: keeping the row"], 1.2 * 400 * 12 / 365 * (3 * 0.10 + 0.20))
+
+    def test_what_is_counted_is_what_the_template_has(self):
+        resources = template.read()["Resources"].values()
+        alarms = [resource["Properties"] for resource in resources if resource["Type"] == "AWS::CloudWatch::Alarm"]
+        watched = [max(1, sum("MetricStat" in one for one in alarm.get("Metrics", []))) for alarm in alarms]
+        self.assertEqual(sum(watched), cost.ALARM_METRICS)
+        (mapping,) = template.read()["Resources"]["AuditWriterFunction"]["Properties"]["Events"].values()
+        self.assertEqual(mapping["Properties"]["BatchSize"], cost.BATCH)
 
     def test_the_answers_are_in_the_order_of_the_limits(self):
         reached = [limit[3] for limit in sorted(cost.limits(), key=lambda limit: limit[3])]
