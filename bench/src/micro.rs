@@ -1,6 +1,6 @@
 //! The parts of a call, each alone: where the microseconds are.
 
-use std::{hint::black_box, time::Instant};
+use std::{hint::black_box, sync::Arc, time::Instant};
 
 use alter_api_types::{AppId, CredentialId, GrantId, Id, KeyId, OrgId, SecretId, proxy::ProxyRequest};
 use alter_domain::{
@@ -172,5 +172,6 @@ fn facts(now: Timestamp) -> Result<Facts, Failure> {
     };
     let credential = SealedCredential { id: credential_id, app_id, seal_version: 1, sealed };
     let (grant, secret, credential) = (Some(grant), Some(secret), Some(credential));
+    let (grant, secret, credential) = (grant.map(Arc::new), secret.map(Arc::new), credential.map(Arc::new));
     Ok(Facts { grant, secret, credential, agent: None, by_provider: None })
 }

@@ -1,5 +1,7 @@
 //! The decision: a pure function from facts to [`Authorized`] or a refusal. What cannot be evaluated is refused.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -11,11 +13,11 @@ use crate::{
 /// Everything that the decision rests on, read for this very call.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    pub grant: Option<Grant>,
-    pub secret: Option<ManagedSecret>,
-    pub credential: Option<SealedCredential>,
+    pub grant: Option<Arc<Grant>>,
+    pub secret: Option<Arc<ManagedSecret>>,
+    pub credential: Option<Arc<SealedCredential>>,
     /// The agent that the grant is bound to or that acts, when there is one.
-    pub agent: Option<Agent>,
+    pub agent: Option<Arc<Agent>>,
     /// The grant was found by provider, so that a miss is told as one.
     pub by_provider: Option<String>,
 }
@@ -23,9 +25,9 @@ pub struct Facts {
 /// The right to open one credential, once. Only [`authorize`] makes it; opening takes it by value.
 #[derive(Debug)]
 pub struct Authorized {
-    grant: Grant,
-    secret: ManagedSecret,
-    credential: SealedCredential,
+    grant: Arc<Grant>,
+    secret: Arc<ManagedSecret>,
+    credential: Arc<SealedCredential>,
 }
 
 impl Authorized {
@@ -38,7 +40,7 @@ impl Authorized {
     }
 
     /// Gives up the right for its parts.
-    pub(crate) fn into_parts(self) -> (Grant, ManagedSecret, SealedCredential) {
+    pub(crate) fn into_parts(self) -> (Arc<Grant>, Arc<ManagedSecret>, Arc<SealedCredential>) {
         (self.grant, self.secret, self.credential)
     }
 }
@@ -61,7 +63,7 @@ pub fn authorize(caller: &Caller, facts: Facts, now: Timestamp) -> Result<Author
         GrantStatus::Active => {}
         GrantStatus::Revoked => return Err(Error::GrantRevoked { grant_id: grant.id }),
         GrantStatus::Expired => {
-            return Err(Error::GrantExpired { grant_id: grant.id, provider_id: grant.provider_id });
+            return Err(Error::GrantExpired { grant_id: grant.id, provider_id: grant.provider_id.clone() });
         }
     }
     // A grant whose secret was deleted answers as revoked: that is what the operator did to it.

@@ -10,7 +10,7 @@ use crate::{
     auth::{self, Presented},
     crypto::SigningKey,
     error::{Error, Result},
-    model::{Actor, ActorKind, Agent, ApiKey, KeyHolder, Scopes},
+    model::{Actor, ActorKind, ApiKey, KeyHolder, Scopes},
     port::NonceClaim,
     state::{Ports, SigningKeys},
 };
@@ -70,7 +70,7 @@ impl Caller {
 
 /// Authenticates a call that needs nothing but its caller, and uses up its nonce.
 pub async fn authenticate(ports: &Ports, signing: &SigningKeys, presented: &Presented) -> Result<Caller> {
-    let mut loaded = Loaded::default();
+    let mut loaded = Loaded::new(None);
     loaded.first_round(ports, presented, None, None).await?;
     loaded.second_round(ports, presented, signing, None).await?;
     let caller = verify(ports, signing, presented, &loaded, ports.clock.now()).await?;
@@ -91,10 +91,10 @@ pub(super) async fn verify(
     ports: &Ports,
     signing: &SigningKeys,
     presented: &Presented,
-    loaded: &Loaded,
+    loaded: &Loaded<'_>,
     now: Timestamp,
 ) -> Result<Caller> {
-    let key: ApiKey = loaded.read(Slot::Key)?.ok_or(Error::InvalidKey)?;
+    let key = loaded.key()?.ok_or(Error::InvalidKey)?;
     match presented.plain_key() {
         Some(plain) => {
             if !auth::digest_matches(plain, &key.digest) {
@@ -112,16 +112,16 @@ pub(super) async fn verify(
     key.usable(now)?;
     let acting_for = acting_for(presented, loaded, &key)?;
     if let KeyHolder::Agent { agent_id } = key.holder {
-        let agent: Option<Agent> = loaded.read(Slot::Agent)?;
+        let agent = loaded.agent(Slot::Agent)?;
         agent
             .filter(|agent| agent.id == agent_id && agent.app_id == key.app_id)
             .ok_or(Error::InvalidKey)?
             .usable()?;
     }
-    let scopes = presented.narrow(key.scopes)?;
+    let scopes = presented.narrow(key.scopes.clone())?;
     Ok(Caller {
         key_id: key.id,
-        key_prefix: key.public_part,
+        key_prefix: key.public_part.clone(),
         app_id: key.app_id,
         org_id: key.org_id,
         holder: key.holder,
@@ -132,14 +132,13 @@ pub(super) async fn verify(
 }
 
 /// A caller that is a UUID names an agent of the app (wire protocol 2.6); anything else is a label.
-fn acting_for(presented: &Presented, loaded: &Loaded, key: &ApiKey) -> Result<Option<AgentId>> {
+fn acting_for(presented: &Presented, loaded: &Loaded<'_>, key: &ApiKey) -> Result<Option<AgentId>> {
     let Some(named) = presented.caller_agent() else { return Ok(None) };
     match key.holder {
         KeyHolder::Agent { agent_id } if agent_id == named => Ok(None),
         KeyHolder::Agent { .. } => Err(Error::CallerAgentMismatch),
         KeyHolder::App => {
-            let agent: Option<Agent> = loaded.read(Slot::ActingAgent)?;
-            match agent {
+            match loaded.agent(Slot::ActingAgent)? {
                 Some(agent) if agent.id == named && agent.app_id == key.app_id && agent.usable().is_ok() => {
                     Ok(Some(named))
                 }

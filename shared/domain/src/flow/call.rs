@@ -22,11 +22,10 @@ use crate::{
     egress::{EgressError, EgressRules, Target, check_method, check_request_header},
     error::{Error, Result},
     inject::{OutgoingHead, Payload, inject, needs_whole_body},
-    model::{Agent, AuditEvent, CallFacts, EventKind, GrantRef, Outcome, Phase, Surface},
+    model::{AuditEvent, CallFacts, EventKind, GrantRef, ManagedSecret, Outcome, Phase, Surface},
     policy::{Authorized, Facts, authorize},
     port::HttpClient,
     redact::Redactor,
-    repo::Credentials,
     state::{CredentialOpener, Ports, SigningKeys},
 };
 
@@ -141,16 +140,16 @@ impl CallService {
     }
 
     /// Reads and authenticates: one round when warm, two when cold; a call by provider looks its grant up in between.
-    async fn identify(&self, presented: &Presented, call: &Call) -> Result<(Caller, Loaded, Result<()>)> {
+    async fn identify(&self, presented: &Presented, call: &Call) -> Result<(Caller, Loaded<'_>, Result<()>)> {
         let ports = &self.ports;
         let named = match &call.selector {
             Selector::Grant(id) => Some(*id),
             Selector::Provider { .. } => None,
         };
-        let mut loaded = Loaded::default();
-        let memory = Some((self.relations.as_ref(), &self.signing, &self.opener));
-        loaded.first_round(ports, presented, memory, named).await?;
-        let by_id = Some((self.relations.as_ref(), &self.opener));
+        let mut loaded = Loaded::new(Some(&self.relations));
+        let services = Some((&self.signing, &self.opener));
+        loaded.first_round(ports, presented, services, named).await?;
+        let by_id = Some(&self.opener);
         loaded.second_round(ports, presented, &self.signing, by_id).await?;
         let caller = verify(ports, &self.signing, presented, &loaded, ports.clock.now()).await?;
         let Selector::Provider { provider_id, label, app_user_id } = &call.selector else {
@@ -178,7 +177,7 @@ impl CallService {
         &self,
         caller: &Caller,
         call: &Call,
-        loaded: &Loaded,
+        loaded: &Loaded<'_>,
         found: Result<()>,
         event: &mut AuditEvent,
         now: Timestamp,
@@ -192,18 +191,18 @@ impl CallService {
             Selector::Grant(_) => None,
             Selector::Provider { provider_id, .. } => Some(provider_id.clone()),
         };
-        let agent = match loaded.read::<Agent>(Slot::ActingAgent)? {
+        let agent = match loaded.agent(Slot::ActingAgent)? {
             Some(agent) => Some(agent),
-            None => loaded.read(Slot::Agent)?,
+            None => loaded.agent(Slot::Agent)?,
         };
         let facts = Facts {
-            grant: loaded.read(Slot::Grant)?,
-            secret: loaded.read(Slot::Secret)?,
-            credential: loaded.item(Slot::Credential).map(Credentials::read).transpose()?,
+            grant: loaded.grant()?,
+            secret: loaded.secret()?,
+            credential: loaded.credential()?,
             agent,
             by_provider,
         };
-        let of_this_app = facts.grant.as_ref().filter(|grant| grant.app_id == caller.app_id);
+        let of_this_app = facts.grant.as_deref().filter(|grant| grant.app_id == caller.app_id);
         event.grant = of_this_app.map(GrantRef::from);
         let authorized = authorize(caller, facts, now).inspect_err(|error| {
             // What the caller may not know of is not tied to their call in the record either.
@@ -294,7 +293,7 @@ impl CallService {
 }
 
 struct Opened {
-    secret: crate::model::ManagedSecret,
+    secret: Arc<ManagedSecret>,
     fields: crate::inject::CredentialFields,
 }
 

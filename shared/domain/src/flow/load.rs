@@ -1,19 +1,21 @@
 //! Reading what a call needs: one strongly consistent batch when warm, two when cold.
 //!
 //! Relations that never change (key → app and agent, grant → secret and credential) are remembered, so that a warm call
-//! can name all its items at once. Nothing that may change is remembered: status, expiry and rules are read every time.
+//! can name all its items at once. Nothing that may change is remembered: status, expiry and rules are read every time (and
+//! decoded anew when the bytes that were read are not those of last time).
+
+use std::sync::Arc;
 
 use alter_api_types::{AgentId, AppId, CredentialId, GrantId, OrgId, SecretId};
 use quick_cache::sync::Cache;
-use serde::de::DeserializeOwned;
 
 use crate::{
     auth::Presented,
     error::Result,
     keyspace,
-    model::{ApiKey, Grant, KeyHolder},
+    model::{Agent, ApiKey, Grant, KeyHolder, ManagedSecret, SealedCredential},
     port::{Item, Key, KeyPurpose, TableName},
-    repo::decode,
+    repo::{Credentials, Decoded, decode},
     state::{CredentialOpener, Ports, SigningKeys},
 };
 
@@ -48,34 +50,91 @@ struct GrantRelation {
     credential: CredentialId,
 }
 
-/// Remembered relations, bounded.
+/// Remembered relations, and documents as they were decoded last time; both bounded.
 pub struct Relations {
     keys: Cache<String, KeyRelation>,
     grants: Cache<GrantId, GrantRelation>,
+    documents: Documents,
+}
+
+/// How many documents of a kind are kept: one to two kilobytes each.
+const DOCUMENTS: usize = 4096;
+
+struct Documents {
+    keys: Decoded<ApiKey>,
+    agents: Decoded<Agent>,
+    grants: Decoded<Grant>,
+    secrets: Decoded<ManagedSecret>,
+    credentials: Decoded<SealedCredential>,
 }
 
 impl Relations {
     /// Remembers at most `capacity` keys and as many grants; about 200 bytes each.
     pub fn new(capacity: usize) -> Self {
-        Self { keys: Cache::new(capacity), grants: Cache::new(capacity) }
+        Self {
+            keys: Cache::new(capacity),
+            grants: Cache::new(capacity),
+            documents: Documents {
+                keys: Decoded::new(DOCUMENTS.min(capacity)),
+                agents: Decoded::new(DOCUMENTS.min(capacity)),
+                grants: Decoded::new(DOCUMENTS.min(capacity)),
+                secrets: Decoded::new(DOCUMENTS.min(capacity)),
+                credentials: Decoded::new(DOCUMENTS.min(capacity)),
+            },
+        }
     }
 }
 
 /// What was read so far.
-#[derive(Debug, Default)]
-pub(super) struct Loaded {
+#[derive(Default)]
+pub(super) struct Loaded<'r> {
+    memory: Option<&'r Relations>,
     items: [Option<Option<Item>>; SLOTS],
     /// Every relation that the call needs was remembered: the first round asked for all there is to ask.
     complete: bool,
 }
 
-impl Loaded {
+impl<'r> Loaded<'r> {
+    pub(super) fn new(memory: Option<&'r Relations>) -> Self {
+        Self { memory, ..Self::default() }
+    }
+
     pub(super) fn item(&self, slot: Slot) -> Option<&Item> {
         self.items.get(slot as usize).and_then(Option::as_ref).and_then(Option::as_ref)
     }
 
-    pub(super) fn read<T: DeserializeOwned>(&self, slot: Slot) -> Result<Option<T>> {
-        self.item(slot).map(decode).transpose()
+    pub(super) fn key(&self) -> Result<Option<Arc<ApiKey>>> {
+        self.document(Slot::Key, |documents| &documents.keys, decode)
+    }
+
+    /// The agent whose own key was presented, or the one that an app's key acts for.
+    pub(super) fn agent(&self, slot: Slot) -> Result<Option<Arc<Agent>>> {
+        self.document(slot, |documents| &documents.agents, decode)
+    }
+
+    pub(super) fn grant(&self) -> Result<Option<Arc<Grant>>> {
+        self.document(Slot::Grant, |documents| &documents.grants, decode)
+    }
+
+    pub(super) fn secret(&self) -> Result<Option<Arc<ManagedSecret>>> {
+        self.document(Slot::Secret, |documents| &documents.secrets, decode)
+    }
+
+    pub(super) fn credential(&self) -> Result<Option<Arc<SealedCredential>>> {
+        self.document(Slot::Credential, |documents| &documents.credentials, Credentials::read)
+    }
+
+    fn document<T: 'r>(
+        &self,
+        slot: Slot,
+        known: impl FnOnce(&'r Documents) -> &'r Decoded<T>,
+        decode: impl FnOnce(&Item) -> Result<T>,
+    ) -> Result<Option<Arc<T>>> {
+        let Some(item) = self.item(slot) else { return Ok(None) };
+        match self.memory {
+            Some(memory) => known(&memory.documents).read(item, decode).map(Some),
+            None => decode(item).map(|value| Some(Arc::new(value))),
+        }
     }
 
     fn has(&self, slot: Slot) -> bool {
@@ -104,7 +163,7 @@ impl Loaded {
         &mut self,
         ports: &Ports,
         presented: &Presented,
-        relations: Option<(&Relations, &SigningKeys, &CredentialOpener)>,
+        services: Option<(&SigningKeys, &CredentialOpener)>,
         grant: Option<GrantId>,
     ) -> Result<()> {
         let public_part = presented.public_part();
@@ -118,7 +177,7 @@ impl Loaded {
         if let Some(id) = grant {
             wanted.push((Slot::Grant, TableName::Main, keyspace::grant(id)));
         }
-        if let Some((relations, signing, opener)) = relations {
+        if let (Some(relations), Some((signing, opener))) = (self.memory, services) {
             let (key, known) =
                 (relations.keys.get(public_part), grant.and_then(|id| relations.grants.get(&id)));
             self.complete = key.is_some() && known.is_some();
@@ -144,13 +203,13 @@ impl Loaded {
         ports: &Ports,
         presented: &Presented,
         signing: &SigningKeys,
-        call: Option<(&Relations, &CredentialOpener)>,
+        call: Option<&CredentialOpener>,
     ) -> Result<()> {
         if self.complete {
             return Ok(());
         }
         let mut wanted = Vec::new();
-        let key: Option<ApiKey> = self.read(Slot::Key)?;
+        let key = self.key()?;
         if let Some(key) = &key {
             let agent = match key.holder {
                 KeyHolder::App => None,
@@ -160,7 +219,7 @@ impl Loaded {
             if presented.plain_key().is_none() && !signing.warm(key.org_id, key.app_id) {
                 wanted.push(ring(Slot::SigningRing, key.app_id, KeyPurpose::Signing));
             }
-            if let Some((relations, opener)) = call {
+            if let (Some(relations), Some(opener)) = (self.memory, call) {
                 let relation = KeyRelation { org: key.org_id, app: key.app_id, agent };
                 remember(&relations.keys, key.public_part.clone(), relation);
                 if !opener.warm(key.org_id, key.app_id) {
@@ -168,9 +227,9 @@ impl Loaded {
                 }
             }
         }
-        if let Some((relations, _)) = call
+        if let (Some(relations), Some(_)) = (self.memory, call)
             && !(self.has(Slot::Secret) && self.has(Slot::Credential))
-            && let Some(grant) = self.read::<Grant>(Slot::Grant)?
+            && let Some(grant) = self.grant()?
             && key.is_some_and(|key| key.app_id == grant.app_id)
         {
             let relation = GrantRelation { secret: grant.secret_id, credential: grant.credential_id };

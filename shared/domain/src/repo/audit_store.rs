@@ -46,7 +46,10 @@ impl AuditRows<'_> {
                 .collect()
         };
         let mut report = WriteReport::default();
-        if let Err(error) = self.0.put_many(TableName::Audit, items(&finals)).await {
+        // In the same write: a note that is lost is only a stale display, so it is not worth one of its own.
+        let mut rows = items(&finals);
+        rows.extend(last_uses(finals.iter().map(|(_, event)| event)));
+        if let Err(error) = self.0.put_many(TableName::Audit, rows).await {
             tracing::warn!(rows = finals.len(), %error, "audit rows not stored");
             report.failed.extend(finals.iter().map(|(position, _)| *position));
         }
@@ -62,30 +65,21 @@ impl AuditRows<'_> {
                 }
             }));
         report.failed.extend(stored.await.into_iter().flatten());
-        self.note_use(finals.iter().map(|(_, event)| event)).await;
         report
     }
+}
 
-    /// Notes when grants were last used. Lost notes are only a stale display, so failures are not retried.
-    async fn note_use<'e>(&self, events: impl Iterator<Item = &'e Indexed>) {
-        let mut used: HashMap<GrantId, Timestamp> = HashMap::new();
-        for event in events {
-            let reached = event.outcome.as_ref().is_some_and(|outcome| outcome.status.is_some());
-            if let (EventKind::Call, true, Some(grant)) = (event.kind, reached, &event.grant) {
-                let at = used.entry(grant.id).or_insert(event.at);
-                *at = event.at.max(*at);
-            }
-        }
-        let items: Vec<Item> = used
-            .into_iter()
-            .filter_map(|(grant, at)| Some(Item::new(keyspace::last_used(grant), encode(&at).ok()?)))
-            .collect();
-        if !items.is_empty()
-            && let Err(error) = self.0.put_many(TableName::Audit, items).await
-        {
-            tracing::debug!(%error, "last use not noted");
+/// When grants were last used.
+fn last_uses<'e>(events: impl Iterator<Item = &'e Indexed>) -> impl Iterator<Item = Item> {
+    let mut used: HashMap<GrantId, Timestamp> = HashMap::new();
+    for event in events {
+        let reached = event.outcome.as_ref().is_some_and(|outcome| outcome.status.is_some());
+        if let (EventKind::Call, true, Some(grant)) = (event.kind, reached, &event.grant) {
+            let at = used.entry(grant.id).or_insert(event.at);
+            *at = event.at.max(*at);
         }
     }
+    used.into_iter().filter_map(|(grant, at)| Some(Item::new(keyspace::last_used(grant), encode(&at).ok()?)))
 }
 
 /// What of a recorded event decides where its row goes. The row itself is the record's bytes as they came.

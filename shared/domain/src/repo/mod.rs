@@ -8,6 +8,7 @@ mod apps;
 mod audit_rows;
 mod audit_store;
 mod credentials;
+mod decoded;
 mod grants;
 mod operators;
 mod secrets;
@@ -24,6 +25,7 @@ pub use audit_rows::{
 };
 pub use audit_store::WriteReport;
 pub use credentials::Credentials;
+pub(crate) use decoded::Decoded;
 pub use grants::{GrantFilter, Grants, Listing, MAX_LISTED, PrincipalFilter};
 pub use operators::OperatorTokens;
 pub use secrets::ManagedSecrets;

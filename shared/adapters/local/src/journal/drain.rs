@@ -25,7 +25,7 @@ use crate::files::lower_priority;
 pub(super) const BATCH_RECORDS: usize = 2048;
 const BATCH_BYTES: usize = 4 << 20;
 /// How long records may gather before they are handed over; a query does not wait for it.
-const LINGER: Duration = Duration::from_millis(50);
+const LINGER: Duration = Duration::from_millis(150);
 /// Pauses after failures double from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(5);

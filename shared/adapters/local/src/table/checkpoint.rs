@@ -14,6 +14,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{OpenError, schema, writer::Gate};
+use crate::files::lower_priority;
 
 /// Pages (4 KB) in the log from which on it is folded in: 8 MB.
 const LOG_PAGES: i32 = 2048;
@@ -27,7 +28,7 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn start(path: &Path) -> Result<Self, OpenError> {
+    pub(super) fn start(path: &Path, background: bool) -> Result<Self, OpenError> {
         let connection = schema::checkpointer(path)?;
         let gate = Arc::new(Gate::default());
         let (wake, woken) = sync_channel(1);
@@ -35,7 +36,12 @@ impl Checkpointer {
             .name("table-checkpoint".to_owned())
             .spawn({
                 let gate = Arc::clone(&gate);
-                move || run(&connection, &woken, &gate)
+                move || {
+                    if background {
+                        lower_priority();
+                    }
+                    run(&connection, &woken, &gate);
+                }
             })
             .map_err(|error| OpenError::Unavailable { path: path.to_owned(), detail: error.to_string() })?;
         Ok(Self { gate, wake: Some(wake), thread: Some(thread) })

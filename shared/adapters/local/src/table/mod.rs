@@ -2,8 +2,9 @@
 //!
 //! `vault.db` holds `main`, `vault` and the counters, `audit.db` the audit rows: what the call path reads and what the
 //! journal is drained into never wait for each other. Each file has one writer thread that commits in groups; reads run
-//! inline on the calling thread, on a connection of its own.
+//! inline on the calling thread, on a connection of its own, or are answered from items that were read lately.
 
+mod cache;
 mod checkpoint;
 mod cursor;
 mod read;
@@ -13,7 +14,7 @@ mod writer;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use alter_domain::port::{Expect, Item, Key, Op, Page, Query, StoreError, Table, TableName, Version, limits};
@@ -22,6 +23,7 @@ use rusqlite::Connection;
 use thread_local::ThreadLocal;
 
 use self::{
+    cache::ItemCache,
     write::{Added, Work},
     writer::Writer,
 };
@@ -83,6 +85,7 @@ struct Files {
 struct Database {
     path: PathBuf,
     mmap_bytes: u64,
+    cache: Option<Arc<ItemCache>>,
     /// Before the writer, which must be the last to close the file so that the log is folded in.
     readers: ThreadLocal<Connection>,
     writer: Writer,
@@ -132,6 +135,47 @@ impl SqliteTable {
         }
     }
 
+    fn cache(&self, table: TableName) -> Option<&ItemCache> {
+        match &self.0 {
+            Store::Files(files) => files.database(table).cache.as_deref(),
+            Store::Memory(_) => None,
+        }
+    }
+
+    /// Reads keys of one file (with their positions in `items`) so that they show one moment.
+    fn read_group(
+        &self,
+        keys: &[(usize, &(TableName, Key))],
+        items: &mut [Option<Item>],
+    ) -> Result<(), StoreError> {
+        let Some((_, (table, _))) = keys.first() else { return Ok(()) };
+        let known = self.cache(*table).and_then(|cache| Some((cache, cache.moment()?)));
+        let Some((cache, moment)) = known else {
+            return self.read(*table, |connection| read::get_many(connection, keys, items));
+        };
+        let mut missing = Vec::new();
+        for (position, address) in keys {
+            match (cache.get(address), items.get_mut(*position)) {
+                (Some(item), Some(slot)) => *slot = Some(item),
+                _ => missing.push((*position, *address)),
+            }
+        }
+        if !missing.is_empty() {
+            self.read(*table, |connection| read::get_many(connection, &missing, items))?;
+        }
+        if !cache.still(moment) {
+            // What was remembered and what was read may be of different moments.
+            return self.read(*table, |connection| read::get_many(connection, keys, items));
+        }
+        if !missing.is_empty() {
+            let read = missing.iter().filter_map(|(position, (table, _))| {
+                Some((*table, items.get(*position)?.as_ref()?))
+            });
+            cache.keep(moment, read);
+        }
+        Ok(())
+    }
+
     async fn write(&self, table: TableName, work: Work) -> Result<i64, StoreError> {
         match &self.0 {
             Store::Files(files) => files.database(table).writer.submit(work).await,
@@ -156,8 +200,10 @@ impl Database {
         mmap_bytes: u64,
         background: bool,
     ) -> Result<Self, OpenError> {
-        let writer = Writer::start(&path, durability, background)?;
-        Ok(Self { path, mmap_bytes, readers: ThreadLocal::new(), writer })
+        // Audit rows are read once, if ever.
+        let cache = (!background).then(|| Arc::new(ItemCache::new()));
+        let writer = Writer::start(&path, durability, background, cache.clone())?;
+        Ok(Self { path, mmap_bytes, cache, readers: ThreadLocal::new(), writer })
     }
 
     fn reader(&self) -> Result<&Connection, StoreError> {
@@ -168,8 +214,8 @@ impl Database {
 #[async_trait]
 impl Table for SqliteTable {
     async fn get(&self, table: TableName, key: &Key) -> Result<Option<Item>, StoreError> {
-        limits::key(key)?;
-        self.read(table, |connection| read::get(connection, table, key))
+        let mut items = self.get_many(&[(table, key.clone())]).await?;
+        Ok(items.pop().flatten())
     }
 
     async fn get_many(&self, keys: &[(TableName, Key)]) -> Result<Vec<Option<Item>>, StoreError> {
@@ -178,8 +224,7 @@ impl Table for SqliteTable {
             keys.iter().enumerate().partition(|(_, (table, _))| *table == TableName::Audit);
         let mut items = vec![None; keys.len()];
         for group in [vault, audit] {
-            let Some((_, (table, _))) = group.first() else { continue };
-            self.read(*table, |connection| read::get_many(connection, &group, &mut items))?;
+            self.read_group(&group, &mut items)?;
         }
         Ok(items)
     }

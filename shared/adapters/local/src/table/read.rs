@@ -17,13 +17,14 @@ pub(super) fn get(connection: &Connection, table: TableName, key: &Key) -> Resul
     get_with(&mut statement, key)
 }
 
-/// Reads all keys (with their positions in `items`) in one read transaction: they show one moment.
+/// Reads all keys (with their positions in `items`) so that they show one moment.
 pub(super) fn get_many(
     connection: &Connection,
     keys: &[(usize, &(TableName, Key))],
     items: &mut [Option<Item>],
 ) -> Result<(), StoreError> {
-    let _snapshot = Snapshot::begin(connection)?;
+    // One lookup is a moment by itself.
+    let _snapshot = (keys.len() > 1).then(|| Snapshot::begin(connection)).transpose()?;
     for (position, (table, key)) in keys {
         if let Some(slot) = items.get_mut(*position) {
             *slot = get(connection, *table, key)?;

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     OpenError,
+    cache::ItemCache,
     checkpoint::Checkpointer,
     schema,
     write::{Work, apply},
@@ -40,8 +41,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Opens the file and starts its threads. A `background` writer yields the processor to everything else.
-    pub(super) fn start(path: &Path, durability: Durability, background: bool) -> Result<Self, OpenError> {
+    /// Opens the file and starts its threads. A `background` writer yields the processor to everything else. The cache is
+    /// told of every commit.
+    pub(super) fn start(
+        path: &Path,
+        durability: Durability,
+        background: bool,
+        cache: Option<Arc<ItemCache>>,
+    ) -> Result<Self, OpenError> {
         let mut connection = schema::writer(path, durability)?;
         let pages = Arc::new(AtomicI32::new(0));
         let counted = Arc::clone(&pages);
@@ -52,7 +59,7 @@ impl Writer {
                 Ok(())
             }))
             .map_err(|error| unavailable(path, &error))?;
-        let checkpointer = Checkpointer::start(path)?;
+        let checkpointer = Checkpointer::start(path, background)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("table-writer".to_owned())
@@ -60,7 +67,7 @@ impl Writer {
                 if background {
                     lower_priority();
                 }
-                run(&connection, queue, &checkpointer, &pages);
+                run(&connection, queue, &checkpointer, &pages, cache.as_deref());
                 // The last to leave: closing it folds the log into the file.
                 drop(checkpointer);
                 drop(connection);
@@ -103,6 +110,7 @@ fn run(
     mut queue: mpsc::Receiver<Job>,
     checkpointer: &Checkpointer,
     pages: &AtomicI32,
+    cache: Option<&ItemCache>,
 ) {
     let mut batch = Vec::with_capacity(BATCH_REQUESTS);
     while let Some(first) = queue.blocking_recv() {
@@ -117,7 +125,11 @@ fn run(
         }
         let outcome = {
             let _commits = checkpointer.gate.lock().unwrap_or_else(PoisonError::into_inner);
-            commit(connection, batch.iter().map(|job| &job.work))
+            let work = batch.iter().map(|job| &job.work);
+            match cache {
+                Some(cache) => cache.during(work.clone(), || commit(connection, work)),
+                None => commit(connection, work),
+            }
         };
         match outcome {
             Ok(answers) => {
@@ -141,18 +153,36 @@ fn run(
 /// error of the transaction itself is everybody's.
 fn commit<'w>(
     connection: &Connection,
-    work: impl Iterator<Item = &'w Work>,
+    mut work: impl ExactSizeIterator<Item = &'w Work>,
 ) -> Result<Vec<Result<i64, StoreError>>, StoreError> {
     statement(connection, "BEGIN IMMEDIATE")?;
-    let result =
-        work.map(|work| attempt(connection, work)).collect::<Result<Vec<_>, _>>().and_then(|answers| {
-            statement(connection, "COMMIT")?;
-            Ok(answers)
-        });
+    let result = match (work.len(), work.next()) {
+        // Alone in its transaction it needs no savepoint, which would copy every page before it is changed.
+        (1, Some(only)) => alone(connection, only),
+        (_, first) => first
+            .into_iter()
+            .chain(work)
+            .map(|work| attempt(connection, work))
+            .collect::<Result<Vec<_>, _>>()
+            .and_then(|answers| {
+                statement(connection, "COMMIT")?;
+                Ok(answers)
+            }),
+    };
     if result.is_err() && !connection.is_autocommit() {
         statement(connection, "ROLLBACK")?;
     }
     result
+}
+
+fn alone(connection: &Connection, work: &Work) -> Result<Vec<Result<i64, StoreError>>, StoreError> {
+    match apply(connection, work) {
+        Ok(answer) => statement(connection, "COMMIT").map(|()| vec![Ok(answer)]),
+        Err(refused @ (StoreError::Conflict | StoreError::Invalid(_))) => {
+            statement(connection, "ROLLBACK").map(|()| vec![Err(refused)])
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The outer result is the transaction's, the inner one that of this work.
