@@ -16,6 +16,6 @@ pub use http_client::{HttpClient, SendError};
 pub use key_wrapper::{KeyContext, KeyPurpose, KeyWrapper, WrapError, WrappedKey};
 pub use nonces::{NonceClaim, NonceStore, TableNonces};
 pub use table::{
-    Expect, INDEX_COUNT, Index, IndexKey, Item, Key, MAX_ITEM_BYTES, MAX_TRANSACT_OPS, Op, Page, Query,
-    StoreError, Table, TableName, Version,
+    Expect, INDEX_COUNT, ITEM_OVERHEAD_BYTES, Index, IndexKey, Item, Key, MAX_ITEM_BYTES, MAX_TRANSACT_OPS,
+    Op, Page, Query, StoreError, Table, TableName, Version,
 };

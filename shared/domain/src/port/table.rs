@@ -7,8 +7,11 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-/// DynamoDB's limit on one item, keys and body together: 400 KB.
+/// DynamoDB's limit on one item, with all its attributes: 400 KB.
 pub const MAX_ITEM_BYTES: usize = 400 * 1024;
+/// What DynamoDB counts besides keys and body, at most: the attributes' names, version, expiry, the mark of a write, and the
+/// 20 bytes or so that it charges an update for each attribute that it sets.
+pub const ITEM_OVERHEAD_BYTES: usize = 256;
 /// DynamoDB's limit on the operations of one transaction.
 pub const MAX_TRANSACT_OPS: usize = 100;
 /// How many index keys an item may carry.
@@ -96,10 +99,10 @@ impl Item {
         self
     }
 
-    /// What DynamoDB would count: keys and body.
+    /// What DynamoDB would count, or a little more: keys, body and [`ITEM_OVERHEAD_BYTES`].
     pub fn size(&self) -> usize {
         let index: usize = self.index.iter().flatten().map(|k| k.partition.len() + k.sort.len()).sum();
-        self.key.partition.len() + self.key.sort.len() + index + self.body.len()
+        self.key.partition.len() + self.key.sort.len() + index + self.body.len() + ITEM_OVERHEAD_BYTES
     }
 }
 
