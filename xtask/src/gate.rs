@@ -9,7 +9,7 @@ use std::{
 use crate::{
     Context,
     command::{Result, announce, capture, program, run as run_command},
-    deny, fuzz, python, source, suites, system, tree, unused,
+    deny, fuzz, lambda, python, source, suites, system, template, tree, unused,
 };
 
 /// What a step did.
@@ -28,7 +28,7 @@ struct Step {
     run: fn(&Context, quick: bool) -> Result<Done>,
 }
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 17] = [
     Step {
         name: "format",
         what: "formatted as rustfmt does it",
@@ -57,6 +57,16 @@ const STEPS: [Step; 15] = [
         name: "python",
         what: "the published Python client against the real binary",
         run: |context, _| python::run(context),
+    },
+    Step {
+        name: "template",
+        what: "the template of the deployment on AWS keeps its rules",
+        run: |context, _| template::check(context),
+    },
+    Step {
+        name: "aws",
+        what: "the functions in an emulated account, used by the published client",
+        run: |context, _| lambda::end_to_end(context),
     },
     Step { name: "fuzz", what: "each fuzz target for a minute", run: fuzz::all },
     Step { name: "wasm", what: "the shared types build for the browser", run: |context, _| wasm(context) },

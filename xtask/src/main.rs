@@ -10,11 +10,13 @@ mod demo;
 mod deny;
 mod fuzz;
 mod gate;
+mod lambda;
 mod metadata;
 mod python;
 mod source;
 mod suites;
 mod system;
+mod template;
 mod tree;
 mod unused;
 
@@ -32,6 +34,14 @@ Chores of the repository.
   cargo xtask bench [ARGS]       build with all optimisations and measure; `-- --help` lists the arguments
   cargo xtask fuzz TARGET [--seconds N]
                                  fuzz one target (60 s); without TARGET: list them
+  cargo xtask lambda build       build the functions as AWS Lambda runs them, and hold them to their sizes
+  cargo xtask lambda bench [--spawns N]
+                                 the same, and measure how fast they start and answer
+  cargo xtask lambda e2e [PYTEST ARGS]
+                                 deploy the template into an emulated account, with the real functions, and use it
+  cargo xtask template check     hold template.yaml to the linter's rules and ours, and the rules to planted errors
+  cargo xtask template permissions
+                                 hold what the functions may do against what `lambda e2e` has seen them do
   cargo xtask help               this text
 
 The demo's and the bench's arguments are passed on unchanged.
@@ -84,6 +94,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ("test", steps) => gate::run(&context, false, steps),
         ("bench", rest) => bench::run(&context, rest),
         ("fuzz", rest) => fuzz::run(&context, rest),
+        ("lambda", rest) => lambda::run(&context, rest),
+        ("template", rest) => template::run(&context, rest),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}{}", gate::names());
             Ok(())

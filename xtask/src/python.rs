@@ -1,6 +1,7 @@
-//! The published Python client, unmodified, against the real binary (`tests/python`).
+//! The published Python client, unmodified, against the real binary (`tests/python`), and the environments in which tools
+//! written in Python run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{
     Context,
@@ -11,32 +12,51 @@ use crate::{
 
 pub(crate) fn run(context: &Context) -> Result<Done> {
     let suite = context.root.join("tests/python");
+    let python = environment(context, &context.root.join(".venv"))?;
     let requirements = suite.join("requirements.txt");
-    let python = environment(context)?;
-    println!("installing into .venv what tests/python/requirements.txt pins:");
-    for line in std::fs::read_to_string(&requirements)?.lines().filter(|line| !line.starts_with('#')) {
-        println!("    {line}");
-    }
-    let mut pip = program(&python, &context.root);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-        .arg(&requirements);
-    run_command(&mut pip)?;
+    install(context, &python, &requirements)?;
     let mut pytest = program(&python, &suite);
     pytest.env("ALTER_BIN", context.target.join("debug/alter"));
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "."]);
     suites::some(watch(&mut pytest, passed)?)
 }
 
-/// `.venv/bin/python`, made when it is not there or does not start (the directory was moved, Python was upgraded).
-fn environment(context: &Context) -> Result<std::path::PathBuf> {
-    let directory = context.root.join(".venv");
+/// The Python of `target/tools/<name>`, in which what the file pins is installed: it is made when it is not there, and
+/// brought up to date when the file has changed.
+pub(crate) fn tools(context: &Context, name: &str, requirements: &Path) -> Result<PathBuf> {
+    let directory = context.target.join("tools").join(name);
+    let installed = directory.join("installed.txt");
+    let wanted = std::fs::read_to_string(context.root.join(requirements))?;
+    let python = environment(context, &directory)?;
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(python);
+    }
+    install(context, &python, &context.root.join(requirements))?;
+    std::fs::write(installed, wanted)?;
+    Ok(python)
+}
+
+fn install(context: &Context, python: &Path, requirements: &Path) -> Result {
+    println!("installing what {} pins:", requirements.display());
+    for line in std::fs::read_to_string(requirements)?.lines().filter(|line| !line.starts_with('#')) {
+        println!("    {line}");
+    }
+    let mut pip = program(python, &context.root);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(requirements);
+    run_command(&mut pip)
+}
+
+/// The Python of this environment, made when it is not there or does not start (the directory was moved, Python was
+/// upgraded).
+fn environment(context: &Context, directory: &Path) -> Result<PathBuf> {
     let python = directory.join("bin/python");
     if works(program(&python, &context.root).args(["-m", "pip", "--version"])) {
         return Ok(python);
     }
-    println!("making a Python environment in .venv");
+    println!("making a Python environment in {}", directory.display());
     let make =
-        |root: &Path| run_command(program("python3", root).args(["-m", "venv", "--clear"]).arg(&directory));
+        |root: &Path| run_command(program("python3", root).args(["-m", "venv", "--clear"]).arg(directory));
     system::need("python3", "python3", "runs the published client")?;
     // Debian splits venv off Python.
     if make(&context.root).is_err() && system::install("python3-venv", "makes the Python environment") {
@@ -50,7 +70,7 @@ fn environment(context: &Context) -> Result<std::path::PathBuf> {
 }
 
 /// `12 passed, 1 skipped in 3.45s`, with or without a frame of `=`.
-fn passed(line: &str) -> Option<u64> {
+pub(crate) fn passed(line: &str) -> Option<u64> {
     let words: Vec<_> =
         line.trim_matches(['=', ' ']).split([' ', ',']).filter(|word| !word.is_empty()).collect();
     if !words.contains(&"in") {

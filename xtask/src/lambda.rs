@@ -1,0 +1,64 @@
+//! The functions as AWS Lambda runs them: `cargo xtask lambda build | bench | e2e`.
+
+mod bench;
+mod build;
+mod e2e;
+mod glibc;
+mod runtime;
+
+use crate::{Context, command::Result, gate::Done, template};
+
+pub(crate) const USAGE: &str = "cargo xtask lambda build | bench [--spawns N] | e2e [PYTEST ARGS]";
+
+/// A function's crate and its binary; both are named after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Function(&'static str);
+
+/// All of them, as `template.yaml` has them.
+pub(crate) const FUNCTIONS: [Function; 7] = [
+    Function("proxy"),
+    Function("forward"),
+    Function("grants"),
+    Function("revoke"),
+    Function("audit-query"),
+    Function("portal"),
+    Function("audit-writer"),
+];
+
+/// Those that send to a provider: only these know the feature `emulator`, which lets them send to this machine.
+pub(crate) const SENDING: [Function; 2] = [Function("proxy"), Function("forward")];
+
+impl Function {
+    pub(crate) fn binary(self) -> &'static str {
+        self.0
+    }
+
+    pub(crate) fn package(self) -> String {
+        match self.0 {
+            // Two binaries of one crate: the same routes but for the way in which the answer is sent.
+            "forward" => "alter-proxy".to_owned(),
+            name => format!("alter-{name}"),
+        }
+    }
+}
+
+/// `cargo xtask lambda …`.
+pub(crate) fn run(context: &Context, arguments: &[String]) -> Result {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["build"] => build::run(context).map(drop),
+        ["bench"] => bench::run(context, bench::SPAWNS),
+        ["bench", "--spawns", number] => match number.parse() {
+            Ok(spawns) if spawns > 0 => bench::run(context, spawns),
+            _ => Err(format!("{number} is no number of spawns").into()),
+        },
+        ["e2e", arguments @ ..] => e2e::run(context, arguments).map(drop),
+        _ => Err(format!("usage: {USAGE}").into()),
+    }
+}
+
+/// The end-to-end test as a step of `cargo xtask test`, and whether the functions may do what it has seen them do.
+pub(crate) fn end_to_end(context: &Context) -> Result<Done> {
+    let done = e2e::run(context, &[])?;
+    template::permissions(context)?;
+    Ok(done)
+}
