@@ -96,10 +96,15 @@ def _path(resources: dict, resource: dict) -> str:
 
 @rule
 def forward_is_deployed_as_it_is_written(template: Template) -> Iterator[str]:
-    wanted = f"ForwardDeployment{digest(template)}"
+    now = digest(template)
+    wanted = {f"ForwardDeployment{now}": "HasNoDomain", f"ForwardDeploymentBehindDomain{now}": "HasDomain"}
     deployments = of_type(template, "AWS::ApiGateway::Deployment")
-    if list(deployments) != [wanted]:
-        yield f"{', '.join(deployments)}: has to be called {wanted}, or the change is not deployed"
+    if {name: deployment.get("Condition") for name, deployment in deployments.items()} != wanted:
+        yield f"{', '.join(deployments)}: have to be {wanted}, or a change is not deployed"
+    there, else_there = f"ForwardDeploymentBehindDomain{now}", f"ForwardDeployment{now}"
+    chosen = template["Resources"]["ForwardStage"]["Properties"]["DeploymentId"]
+    if chosen != {"Fn::If": ["HasDomain", {"Ref": there}, {"Ref": else_there}]}:
+        yield "ForwardStage: does not serve the deployment that is made"
     for name, deployment in deployments.items():
         if set(deployment.get("DependsOn", [])) != set(of_type(template, "AWS::ApiGateway::Method")):
             yield f"{name}: may be made before its methods"

@@ -82,6 +82,8 @@ def functions_log_to_their_own_group(template: Template) -> Iterator[str]:
         used.append(logging.get("LogGroup", {}).get("Ref"))
         if used[-1] not in groups or logging.get("LogFormat") != "JSON":
             yield f"{name}: does not log as JSON into a group of this template, which has an end"
+        if logging.get("ApplicationLogLevel") != "TRACE":
+            yield f"{name}: Lambda drops lines that the parameter LogLevel asks for"
     if len(set(used)) != len(used):
         yield "functions share a log group"
 

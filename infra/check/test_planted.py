@@ -298,6 +298,11 @@ def logs_of_another(resources):
     properties(resources, "RevokeFunction")["LoggingConfig"]["LogGroup"] = {"Ref": "GrantsLogs"}
 
 
+@planted("functions_log_to_their_own_group")
+def debug_lines_dropped(resources):
+    properties(resources, "PortalFunction")["LoggingConfig"]["ApplicationLogLevel"] = "INFO"
+
+
 @planted("functions_are_told_what_they_read")
 def a_setting_missing(resources):
     del properties(resources, "PortalFunction")["Environment"]["Variables"]["ALTER_SETTINGS_SECRET_ARN"]
@@ -370,6 +375,17 @@ def forward_buffers(resources):
 @planted("forward_is_deployed_as_it_is_written")
 def a_change_that_is_not_deployed(resources):
     properties(resources, "ForwardMethod")["Integration"]["TimeoutInMillis"] = 60000
+
+
+@planted("forward_is_deployed_as_it_is_written")
+def a_domain_without_a_deployment(resources):
+    deployment = properties(resources, "ForwardStage")["DeploymentId"]["Fn::If"]
+    deployment[1] = deployment[2]
+
+
+@planted("one_domain_has_both_apis")
+def a_second_door(resources):
+    properties(resources, "ForwardApi")["DisableExecuteApiEndpoint"] = False
 
 
 @planted("one_domain_has_both_apis")
