@@ -1,0 +1,159 @@
+"""Every function does all that it is there for, and what it asked AWS for is held against what its role allows.
+
+The emulator enforces no permission; infra/check/permissions.py does. It finds a call that the template does not allow, and a
+permission that nothing here used: then either the permission goes, or what needs it is missing below.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import uuid
+from typing import Any
+
+import httpx
+import permissions
+import pytest
+import recorded
+import template
+from account import Account
+from portal import Bot, Portal, Tenant, canary, user
+from recorder import Call
+from signing import signed
+from upstream import Upstream
+
+# Prefix and id of a key (docs/signing.md).
+PUBLIC = {"alter_key_app_": 12, "alter_key_agent_": 10}
+
+
+class Client:
+    """Calls by key id: the function has to open the key's signing key."""
+
+    def __init__(self, base_url: str, key: str) -> None:
+        self.base_url, self.key = base_url, key
+
+    def call(self, method: str, path: str, body: Any = None, expect: int = 200, **alter: str) -> httpx.Response:
+        content = b"" if body is None else json.dumps(body).encode()
+        headers = signed(self.key, method, path, content, **alter)
+        headers["X-Alter-Key-Id"] = public_part(headers.pop("X-Api-Key"))
+        answer = httpx.request(method, self.base_url + path, headers=headers, content=content, timeout=30)
+        assert answer.status_code == expect, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer
+
+
+def public_part(key: str) -> str:
+    (prefix,) = [prefix for prefix in PUBLIC if key.startswith(prefix)]
+    return key[: len(prefix) + PUBLIC[prefix]]
+
+
+@pytest.fixture
+def bot(tenant: Tenant) -> Bot:
+    return tenant.agent()
+
+
+def test_each_function_does_what_its_role_allows_and_no_more(
+    account: Account, base_url: str, portal: Portal, tenant: Tenant, bot: Bot, upstream: Upstream, tmp_path: pathlib.Path
+) -> None:
+    key = tenant.mint_key(scopes=["proxy:execute", "grants:read", "grants:write", "secrets:write", "audit_logs:read"])
+    app, agent, person = Client(base_url, key["api_key"]), Client(base_url, bot.key), user()
+    of_agent, of_person = bot.grant(), tenant.grant(person, label="Shop")
+    call(app, agent, tenant, person, upstream)
+    forward(app, agent, tenant, upstream)
+    issued = list_and_issue(app, agent, tenant)
+    account.rows(tenant, 10)
+    read_the_record(app, agent, tenant, of_agent, person)
+    app.call("POST", f"/sdk/oauth/grants/{issued}/revoke", {})
+    agent.call("POST", f"/sdk/oauth/grants/{of_agent}/revoke", {}, expect=404)
+    operate(portal)
+    operate_on(tenant, bot, of_agent, of_person, person)
+    assert problems(account, account.recorder.of(), tmp_path) == []
+
+
+def test_a_portal_that_starts_again_seals_and_opens_nothing(account: Account, tenant: Tenant, tmp_path: pathlib.Path) -> None:
+    """It has none of the data keys in memory that the one before it made."""
+    account.kill("portal")
+    before = len(account.recorder.of())
+    tenant.mint_key()
+    tenant.add_secret("Another", canary())
+    opened = [problem for problem in problems(account, account.recorder.of()[before:], tmp_path) if "not allowed" in problem]
+    assert opened == []
+
+
+def problems(account: Account, calls: list[Call], directory: pathlib.Path) -> list[str]:
+    """What the permission check says of these calls."""
+    file = directory / "calls.json"
+    recorded.write(file, calls, account.stack.names, account.stack.functions)
+    return list(permissions.broken(template.translate(template.read()), json.loads(file.read_text())))
+
+
+def call(app: Client, agent: Client, tenant: Tenant, person: dict[str, str], upstream: Upstream) -> None:
+    request = {"method": "GET", "url": upstream.url("/echo/permissions"), "reason": None}
+    app.call("POST", "/sdk/proxy", {**request, "grant_id": tenant.grant_id})
+    agent.call("POST", "/sdk/proxy", {**request, "provider_id": tenant.provider})
+    app.call("POST", "/sdk/proxy", {**request, "provider_id": tenant.provider})
+    app.call("POST", "/sdk/proxy", {**request, "provider_id": tenant.provider, "app_user_id": person["user_id"]})
+    app.call("POST", "/sdk/token", {"grant_id": tenant.grant_id}, expect=400)
+
+
+def forward(app: Client, agent: Client, tenant: Tenant, upstream: Upstream) -> None:
+    target = upstream.url("/echo/permissions")
+    app.call("GET", "/v1/forward", target=target, grant=tenant.grant_id)
+    agent.call("GET", "/v1/forward", target=target, provider=tenant.provider)
+    app.call("GET", "/v1/forward", target=target, provider=tenant.provider)
+
+
+def list_and_issue(app: Client, agent: Client, tenant: Tenant) -> str:
+    """A grant that was issued, with a label."""
+    for client in (app, agent):
+        assert client.call("POST", "/sdk/grants/list", {"limit": 10, "offset": 0}).json()["grants"]
+    group = {"type": "group", "idp_id": str(uuid.uuid4()), "external_group_id": "sales", "label": "Sales"}
+    path, body = f"/sdk/managed-secrets/{tenant.secret_id}/grants", {"principal": group, "grant_policy": {}}
+    issued = app.call("POST", path, body).json()["grant_id"]
+    # The label is taken.
+    app.call("POST", path, body, expect=409)
+    return issued
+
+
+def read_the_record(app: Client, agent: Client, tenant: Tenant, of_agent: str, person: dict[str, str]) -> None:
+    app.call("GET", "/v1/audit")
+    app.call("GET", "/v1/audit/export")
+    app.call("GET", f"/v1/audit?grant_id={of_agent}")
+    app.call("GET", f"/v1/audit?user_id={person['user_id']}")
+    agent.call("GET", "/v1/audit")
+
+
+def operate(portal: Portal) -> None:
+    for path in ("/me", "/tokens", "/templates", "/apps", "/audit"):
+        portal.call("GET", path)
+    token = portal.call("POST", "/tokens", {"name": "Short", "permission": "read"})["token"]
+    portal.call("DELETE", f"/tokens/{token['token_id']}")
+
+
+def operate_on(tenant: Tenant, bot: Bot, of_agent: str, of_person: str, person: dict[str, str]) -> None:
+    for path in ("", "/keys", "/agents", "/secrets", "/grants", f"/agents/{bot.agent_id}", f"/grants/{of_agent}"):
+        tenant.call("GET", path)
+    for filtered in (f"agent_id={bot.agent_id}", f"user_id={person['user_id']}"):
+        tenant.call("GET", f"/grants?{filtered}")
+        tenant.call("GET", f"/audit?{filtered}")
+    rows = tenant.call("GET", f"/audit?grant_id={of_agent}")["items"]
+    tenant.call("GET", f"/audit/{rows[0]['id']}")
+    tenant.call("PATCH", "", {"name": "Renamed"})
+    tenant.call("POST", "/archive")
+    tenant.call("POST", "/unarchive")
+
+    key_id = tenant.mint_key()["key"]["key_id"]
+    tenant.call("GET", f"/keys/{key_id}")
+    tenant.rotate_key(key_id, 60)
+    tenant.revoke_key(key_id)
+
+    # Its label is taken, until the grant ends.
+    with pytest.raises(AssertionError, match="409"):
+        tenant.grant(user(), label="Shop")
+    tenant.revoke_grant(of_person)
+    bot.revoke()
+
+    secret = f"/secrets/{tenant.secret_id}"
+    tenant.call("GET", secret)
+    tenant.call("PATCH", secret, {"name": "Renamed"})
+    tenant.replace_secret(canary())
+    tenant.call("DELETE", secret)
