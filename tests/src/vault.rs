@@ -32,6 +32,7 @@ use crate::{Anonymous, CountingWrapper, TestAudit};
 /// How a test's vault is built.
 pub struct Setup {
     files: bool,
+    store: Option<Arc<dyn Table>>,
     timeouts: Timeouts,
     http: Option<Arc<dyn HttpClient>>,
     resolver: Arc<dyn Resolve>,
@@ -46,6 +47,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             files: false,
+            store: None,
             timeouts: Timeouts::default(),
             http: None,
             resolver: Arc::new(SystemResolver),
@@ -61,6 +63,13 @@ impl Setup {
     #[must_use]
     pub fn files(mut self) -> Self {
         self.files = true;
+        self
+    }
+
+    /// Another store than the local table.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Table>) -> Self {
+        self.store = Some(store);
         self
     }
 
@@ -108,7 +117,9 @@ impl Setup {
 
     pub async fn build(self) -> TestVault {
         let dir = TempDir::new().expect("a directory");
-        let store: Arc<dyn Table> = if self.files {
+        let store: Arc<dyn Table> = if let Some(store) = self.store {
+            store
+        } else if self.files {
             // Nothing here survives a power loss or needs to.
             let options = TableOptions { durability: Durability::Process, ..TableOptions::default() };
             Arc::new(SqliteTable::open(&dir.path().join("data"), options).expect("a table"))

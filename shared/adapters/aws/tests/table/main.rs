@@ -13,3 +13,4 @@ mod errors;
 mod faults;
 mod requests;
 mod support;
+mod vault;

@@ -31,8 +31,10 @@ pub(crate) enum Fault {
     /// No answer comes, ever.
     Hang,
     /// This status and body, made from the request's.
-    Answer(Box<dyn FnOnce(&Value) -> (u16, String) + Send>),
+    Answer(Make),
 }
+
+type Make = Box<dyn FnOnce(&Value) -> (u16, String) + Send>;
 
 impl Fault {
     pub(crate) fn answer(status: u16, body: Value) -> Self {
