@@ -15,9 +15,6 @@ SCHEMA = "shared/adapters/aws/src/table/schema.rs"
 # Served by `alter serve` alone: on AWS nothing runs that could be asked whether it does.
 LOCAL_ONLY = {("GET", "/healthz")}
 
-# Settings of tests: a deployment has none of them.
-OF_TESTS = {"ALTER_ALLOW_LOOPBACK_HTTP"}
-
 # The vault as one process; not a function.
 NOT_ON_AWS = {"alter"}
 
@@ -58,7 +55,7 @@ def settings() -> set[str]:
         if crate.name != "local"
         for file in (crate / "src").rglob("*.rs")
     ]
-    return {name for file in files for name in re.findall(r'"(ALTER_[A-Z_]+)"', _read(file))} - OF_TESTS
+    return {name for file in files for name in re.findall(r'"(ALTER_[A-Z_]+)"', _read(file))}
 
 
 def binaries() -> dict[str, str]:

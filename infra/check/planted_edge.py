@@ -1,0 +1,86 @@
+"""Errors in routes, domains and the site."""
+
+from __future__ import annotations
+
+import copy
+
+from planted import planted, properties
+
+
+@planted("routes_are_those_of_the_routers")
+def a_route_missing(resources):
+    del resources["RouteSdkTokenPost"]
+
+
+@planted("routes_are_those_of_the_routers")
+def a_route_twice(resources):
+    resources["RouteAgain"] = copy.deepcopy(resources["RouteSdkTokenPost"])
+
+
+@planted("routes_are_those_of_the_routers")
+def a_route_to_the_wrong_function(resources):
+    properties(resources, "RouteSdkTokenPost")["Target"] = {"Fn::Sub": "integrations/${GrantsIntegration}"}
+
+
+@planted("routes_are_those_of_the_routers")
+def a_route_that_no_router_has(resources):
+    properties(resources, "RouteSdkTokenPost")["RouteKey"] = "POST /sdk/tokens"
+
+
+@planted("functions_can_be_reached")
+def a_function_behind_any_api(resources):
+    del properties(resources, "PortalInvocation")["SourceArn"]
+
+
+@planted("functions_can_be_reached")
+def a_url_beside_the_api(resources):
+    properties(resources, "ForwardFunction")["FunctionUrlConfig"] = {"AuthType": "NONE"}
+
+
+@planted("forward_streams")
+def forward_buffers(resources):
+    del properties(resources, "ForwardMappedMethod")["Integration"]["ResponseTransferMode"]
+
+
+@planted("forward_is_deployed_as_it_is_written")
+def a_change_that_is_not_deployed(resources):
+    properties(resources, "ForwardMethod")["Integration"]["TimeoutInMillis"] = 60000
+
+
+@planted("forward_is_deployed_as_it_is_written")
+def a_domain_without_a_deployment(resources):
+    deployment = properties(resources, "ForwardStage")["DeploymentId"]["Fn::If"]
+    deployment[1] = deployment[2]
+
+
+@planted("one_domain_has_both_apis")
+def a_second_door(resources):
+    properties(resources, "ForwardApi")["DisableExecuteApiEndpoint"] = False
+
+
+@planted("one_domain_has_both_apis")
+def forward_without_the_domain(resources):
+    del resources["DomainToForward"]
+
+
+@planted("access_logs_hold_no_header")
+def access_log_with_the_query(resources):
+    properties(resources, "ApiStage")["AccessLogSettings"]["Format"] += "$request.querystring.token"
+
+
+@planted("the_site_is_served_through_its_door")
+def no_origin_access_control(resources):
+    origins = properties(resources, "WalletDistribution")["DistributionConfig"]["Origins"]
+    del origins[0]["OriginAccessControlId"]
+
+
+@planted("the_site_is_served_through_its_door")
+def site_in_plain_text(resources):
+    settings = properties(resources, "WalletDistribution")["DistributionConfig"]
+    settings["DefaultCacheBehavior"]["ViewerProtocolPolicy"] = "allow-all"
+
+
+@planted("the_site_has_security_headers")
+def scripts_inline(resources):
+    headers = properties(resources, "WalletHeaders")["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+    headers["ContentSecurityPolicy"]["ContentSecurityPolicy"] += "; script-src 'unsafe-inline'"

@@ -1,0 +1,66 @@
+"""Errors in functions and in what watches them."""
+
+from __future__ import annotations
+
+from planted import planted, properties
+
+
+@planted("functions_run_as_they_are_built")
+def another_processor(resources):
+    properties(resources, "PortalFunction")["Architectures"] = ["x86_64"]
+
+
+@planted("every_function_has_its_binary")
+def a_binary_twice(resources):
+    resources["ForwardFunction"]["Metadata"]["BuildProperties"]["Binary"] = "proxy"
+
+
+@planted("every_function_has_its_binary")
+def built_elsewhere(resources):
+    properties(resources, "GrantsFunction")["CodeUri"] = "functions/revoke"
+
+
+@planted("functions_are_traced")
+def not_traced(resources):
+    properties(resources, "AuditWriterFunction")["Tracing"] = "PassThrough"
+
+
+@planted("functions_log_to_their_own_group")
+def logs_of_another(resources):
+    properties(resources, "RevokeFunction")["LoggingConfig"]["LogGroup"] = {"Ref": "GrantsLogs"}
+
+
+@planted("functions_log_to_their_own_group")
+def debug_lines_dropped(resources):
+    properties(resources, "PortalFunction")["LoggingConfig"]["ApplicationLogLevel"] = "INFO"
+
+
+@planted("functions_are_told_what_they_read")
+def a_setting_missing(resources):
+    del properties(resources, "PortalFunction")["Environment"]["Variables"]["ALTER_SETTINGS_SECRET_ARN"]
+
+
+@planted("functions_are_told_what_they_read")
+def a_setting_that_nobody_reads(resources):
+    properties(resources, "ProxyFunction")["Environment"]["Variables"]["ALTER_ALLOW_LOOPBACK_HTTP"] = "true"
+
+
+@planted("alarms_ring")
+def no_alarm_of_dead_letters(resources):
+    del resources["DeadLettersAlarm"]
+
+
+@planted("alarms_ring")
+def an_alarm_that_nobody_hears(resources):
+    del properties(resources, "ErrorsAlarm")["AlarmActions"]
+
+
+@planted("alarms_ring")
+def a_function_without_alarm(resources):
+    properties(resources, "ThrottlesAlarm")["Metrics"].pop()
+
+
+@planted("the_dashboard_shows_every_function")
+def a_function_not_shown(resources):
+    body = properties(resources, "Dashboard")["DashboardBody"]
+    body["Fn::Sub"] = body["Fn::Sub"].replace("${AuditWriterFunction}", "audit-writer")
