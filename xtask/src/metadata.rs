@@ -24,6 +24,8 @@ pub(crate) struct Dependency {
     /// What it is called in code, with underscores.
     pub(crate) in_code: String,
     pub(crate) kind: Kind,
+    /// Compiled in only with a feature.
+    pub(crate) optional: bool,
 }
 
 /// A member of the workspace.
@@ -59,7 +61,8 @@ fn dependency(value: &Value) -> Dependency {
         "build" => Kind::Build,
         _ => Kind::Normal,
     };
-    Dependency { name: name.to_owned(), in_code: in_code.replace('-', "_"), kind }
+    let optional = value.get("optional").and_then(Value::as_bool).unwrap_or_default();
+    Dependency { name: name.to_owned(), in_code: in_code.replace('-', "_"), kind, optional }
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {

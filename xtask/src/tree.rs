@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     Context,
     command::{Result, capture, program},
+    lambda::{FUNCTIONS, TEST_ONLY},
     metadata::{self, Kind, Member},
 };
 
@@ -40,6 +41,9 @@ const NOT_IN_DOMAIN: [&str; 13] = [
     "lambda_runtime",
 ];
 
+/// The feature of a function's crate that its Lambda main needs.
+const LAMBDA: &str = "lambda";
+
 /// Nowhere, for any member, feature or platform (the lock file has them all).
 const NOWHERE: [&str; 6] = ["openssl", "openssl-sys", "native-tls", "schannel", "aws-lc-rs", "aws-lc-sys"];
 
@@ -49,7 +53,12 @@ pub(crate) fn check(context: &Context) -> Result {
     for member in &members {
         broken.extend(direct(member, &members));
     }
-    broken.extend(domain(&tree(context, DOMAIN)?));
+    broken.extend(domain(&tree(context, DOMAIN, &[])?));
+    broken.extend(local(&tree(context, BINARY, &[])?));
+    for function in FUNCTIONS {
+        let package = function.package();
+        broken.extend(on_aws(&package, &tree(context, &package, &["--features", LAMBDA])?));
+    }
     let lock = std::fs::read_to_string(context.root.join("Cargo.lock"))?;
     let locked = lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
     broken
@@ -81,10 +90,14 @@ impl Layer {
         }
     }
 
-    fn may_use(self, other: Self) -> bool {
+    fn may_use(self, other: Self, optional: bool) -> bool {
         match self {
             Layer::ApiTypes => false,
             Layer::Domain => other == Layer::ApiTypes,
+            // A function's Lambda main needs adapters; its library does not, so they come with the feature `lambda` only.
+            Layer::Function if optional => {
+                matches!(other, Layer::ApiTypes | Layer::Domain | Layer::Adapter)
+            }
             Layer::Adapter | Layer::Function => matches!(other, Layer::ApiTypes | Layer::Domain),
             Layer::Binary => !matches!(other, Layer::Binary | Layer::Tool),
             Layer::Tool => true,
@@ -100,7 +113,7 @@ fn direct(member: &Member, members: &[Member]) -> Vec<String> {
         let name = dependency.name.as_str();
         let ours = members.iter().find(|member| member.name == name);
         let refused = match (layer, ours) {
-            (_, Some(other)) => !layer.may_use(Layer::of(other)),
+            (_, Some(other)) => !layer.may_use(Layer::of(other), dependency.optional),
             (Layer::ApiTypes, None) => !API_TYPES_MAY_USE.contains(&name),
             (Layer::Domain, None) => name.starts_with("aws-") && !DOMAIN_AWS.contains(&name),
             (_, None) => false,
@@ -128,9 +141,48 @@ fn domain(tree: &Tree) -> Vec<String> {
     broken
 }
 
-fn tree(context: &Context, package: &str) -> Result<Tree> {
+/// The vault as one process knows nothing of AWS: neither its clients nor Lambda, whatever the functions may.
+fn local(tree: &Tree) -> Vec<String> {
+    let of_aws = |name: &str| {
+        let family = ["aws-", "aws_", "lambda_", "lambda-"].iter().any(|family| name.starts_with(family));
+        family && !allowed_in_local(name) || name == "alter-adapter-aws"
+    };
+    tree.keys().filter(|name| of_aws(name)).map(|name| format!("{BINARY} brings {name}")).collect()
+}
+
+/// The signer of requests to AWS, by which a credential of AWS is injected, and what it computes with.
+fn allowed_in_local(name: &str) -> bool {
+    const COMPUTES: [&str; 5] = [
+        "aws-smithy-async",
+        "aws-smithy-http",
+        "aws-smithy-runtime-api",
+        "aws-smithy-runtime-api-macros",
+        "aws-smithy-types",
+    ];
+    DOMAIN_AWS.contains(&name) || COMPUTES.contains(&name)
+}
+
+/// A function on AWS keeps nothing on the machine that it runs on, and sends no credential to it.
+fn on_aws(package: &str, tree: &Tree) -> Vec<String> {
+    let mut broken = Vec::new();
+    for name in ["rusqlite", "libsqlite3-sys", "alter-adapter-local"] {
+        if tree.contains_key(name) {
+            broken.push(format!("{package} on AWS brings {name}"));
+        }
+    }
+    let test_only = TEST_ONLY.split_once('/');
+    if test_only.is_some_and(|(owner, feature)| tree.get(owner).is_some_and(|has| has.contains(feature))) {
+        broken.push(format!("{package} on AWS has the feature {TEST_ONLY}"));
+    }
+    if !tree.contains_key("alter-adapter-aws") {
+        broken.push(format!("{package} has no adapters of AWS with the feature {LAMBDA}"));
+    }
+    broken
+}
+
+fn tree(context: &Context, package: &str, features: &[&str]) -> Result<Tree> {
     let mut command = program(&context.cargo, &context.root);
-    command.args(["tree", "--package", package, "--edges", "normal,build", "--target", "all"]);
+    command.args(["tree", "--package", package, "--edges", "normal,build", "--target", "all"]).args(features);
     let text = capture(command.args(["--prefix", "none", "--format", "{p}\t{f}"]))?;
     let tree = parse(&text);
     if tree.contains_key(package) { Ok(tree) } else { Err("cargo tree printed no tree".into()) }
@@ -159,6 +211,7 @@ mod tests {
             name: (*name).to_owned(),
             in_code: name.replace('-', "_"),
             kind: *kind,
+            optional: false,
         });
         Member { name: name.to_owned(), directory: directory.into(), dependencies: dependencies.collect() }
     }
@@ -200,6 +253,40 @@ mod tests {
             assert_eq!(refused(name, directory, dependency, Kind::Normal), expected, "{name} → {dependency}");
             assert!(!refused(name, directory, dependency, Kind::Dev), "{name} tests with {dependency}");
         }
+    }
+
+    #[test]
+    fn a_function_may_have_adapters_with_a_feature_and_nothing_else() {
+        let allowed = |dependency: &str, optional| {
+            let mut function = member("alter-g", "functions/g", &[(dependency, Kind::Normal)]);
+            function.dependencies.iter_mut().for_each(|one| one.optional = optional);
+            let mut members = vec![
+                member("alter-adapter-x", "shared/adapters/x", &[]),
+                member("alter-f", "functions/f", &[]),
+                member("bench", "bench", &[]),
+            ];
+            members.push(function);
+            members.last().is_some_and(|last| direct(last, &members).is_empty())
+        };
+        assert!(allowed("alter-adapter-x", true) && !allowed("alter-adapter-x", false));
+        assert!(!allowed("alter-f", true) && !allowed("bench", true));
+    }
+
+    #[test]
+    fn the_vault_as_one_process_has_no_aws_and_a_function_on_aws_has_no_sqlite() {
+        let own = parse("alter v0.1.0\naws-sigv4 v1.0.0\naws-smithy-types v1.0.0\nrusqlite v0.1.0\n");
+        assert!(local(&own).is_empty());
+        for name in ["aws-sdk-kms", "aws-config", "aws-smithy-runtime", "lambda_runtime", "alter-adapter-aws"]
+        {
+            assert_eq!(local(&parse(&format!("alter v0.1.0\n{name} v1.0.0\n"))).len(), 1, "{name}");
+        }
+        let aws = "alter-f v0.1.0\nalter-adapter-aws v0.1.0\n";
+        assert!(on_aws("alter-f", &parse(aws)).is_empty());
+        assert_eq!(on_aws("alter-f", &parse(&format!("{aws}rusqlite v0.41.0\n"))).len(), 1);
+        assert_eq!(on_aws("alter-f", &parse("alter-f v0.1.0\n")).len(), 1);
+        let (lambda, test) = ("alter-proxy v0.1.0\tlambda\n", "alter-proxy v0.1.0\temulator,lambda\n");
+        assert!(on_aws("alter-proxy", &parse(&format!("{aws}{lambda}"))).is_empty());
+        assert_eq!(on_aws("alter-proxy", &parse(&format!("{aws}{test}"))).len(), 1);
     }
 
     #[test]

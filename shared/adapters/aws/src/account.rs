@@ -26,7 +26,8 @@ use alter_domain::{
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::{
-    behavior_version::BehaviorVersion, stalled_stream_protection::StalledStreamProtectionConfig,
+    behavior_version::BehaviorVersion, http::SharedHttpClient,
+    stalled_stream_protection::StalledStreamProtectionConfig,
 };
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
@@ -76,9 +77,17 @@ impl Account {
     pub fn from_variables(
         variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Result<Self, SettingError> {
+        Self::over(variables, SharedHttpClient::new)
+    }
+
+    /// The same with something between the AWS clients and their connections: tests count and answer there.
+    pub fn over(
+        variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+        wire: impl FnOnce(HttpClient) -> SharedHttpClient,
+    ) -> Result<Self, SettingError> {
         let variables: Variables = Box::new(variables);
         let stopwatch = Arc::new(Stopwatch::default());
-        let sdk = sdk_config(&variables, HttpClient::new(Arc::clone(&stopwatch)))?;
+        let sdk = sdk_config(&variables, wire(HttpClient::new(Arc::clone(&stopwatch))))?;
         let xray_daemon = variables("AWS_XRAY_DAEMON_ADDRESS").and_then(|address| address.parse().ok());
         Ok(Self {
             variables,
@@ -119,7 +128,7 @@ impl Account {
             audit: self.required("ALTER_TABLE_AUDIT")?,
         };
         let client = aws_sdk_dynamodb::Client::new(&self.service("DYNAMODB")?);
-        Ok(Arc::new(DynamoTable::new(client, names)))
+        Ok(Arc::new(DynamoTable::new(client, names, Arc::clone(&self.rng))))
     }
 
     /// The door to data keys. Which of them open is for the function's role to say (docs/adr/0004).
@@ -136,17 +145,6 @@ impl Account {
     /// A client to providers that is timed. Only the functions that call providers have one.
     pub fn observed(&self, client: impl HttpClientPort + 'static) -> Arc<dyn HttpClientPort> {
         Arc::new(ObservedClient::new(Arc::new(client), Arc::clone(&self.stopwatch)))
-    }
-
-    /// Whether credentials may go to loopback addresses over plain http: where the account is an emulator and so are the
-    /// providers. The template does not set it, and its check refuses one that does.
-    pub fn allow_loopback_http(&self) -> Result<bool, SettingError> {
-        const NAME: &str = "ALTER_ALLOW_LOOPBACK_HTTP";
-        match self.optional(NAME).as_deref() {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => Err(SettingError::Malformed { name: NAME, expected: "true or false" }),
-        }
     }
 
     /// Forgets the plaintext data keys whose time is over. A process that is frozen between invocations has no task that
@@ -208,7 +206,7 @@ impl Account {
     }
 }
 
-fn sdk_config(variables: &Variables, http: HttpClient) -> Result<SdkConfig, SettingError> {
+fn sdk_config(variables: &Variables, http: SharedHttpClient) -> Result<SdkConfig, SettingError> {
     let region = required(variables, "AWS_REGION")?;
     // Credentials of a Lambda environment last as long as the environment does.
     let credentials = Credentials::new(
@@ -245,4 +243,75 @@ fn required(variables: &Variables, name: &'static str) -> Result<String, Setting
 
 fn is_http(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [(&str, &str); 8] = [
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "canary-of-the-secret-key"),
+        ("ALTER_TABLE_MAIN", "main"),
+        ("ALTER_TABLE_VAULT", "vault"),
+        ("ALTER_TABLE_AUDIT", "audit"),
+        ("ALTER_KMS_KEY_ID", "key"),
+        ("ALTER_AUDIT_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1/audit"),
+    ];
+
+    fn account(change: &[(&'static str, &'static str)]) -> Result<Account, SettingError> {
+        let change = change.to_vec();
+        Account::from_variables(move |name| {
+            let all = change.iter().chain(&ALL);
+            all.into_iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn start(account: &Account) -> Result<(), SettingError> {
+        account.ports()?;
+        account.data_keys()?;
+        Ok(())
+    }
+
+    #[test]
+    fn each_setting_that_is_missing_is_named() {
+        start(&account(&[]).unwrap()).unwrap();
+        for (name, _) in ALL {
+            let error = account(&[(name, "")]).and_then(|account| start(&account)).unwrap_err();
+            assert_eq!(error, SettingError::Missing(name));
+            assert!(!error.to_string().contains("canary"));
+        }
+    }
+
+    #[test]
+    fn a_setting_that_makes_no_sense_is_refused() {
+        for (name, value) in [
+            ("ALTER_AUDIT_QUEUE_URL", "audit"),
+            ("AWS_ENDPOINT_URL", "localhost:4566"),
+            ("AWS_ENDPOINT_URL_KMS", "ftp://localhost"),
+        ] {
+            let error = account(&[(name, value)]).and_then(|account| start(&account)).unwrap_err();
+            assert!(matches!(error, SettingError::Malformed { .. }), "{name}");
+            assert!(!error.to_string().contains(value), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_of_one_service_goes_before_that_of_all() {
+        let account = account(&[
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+            ("AWS_ENDPOINT_URL_KMS", "http://127.0.0.1:2"),
+        ])
+        .unwrap();
+        let endpoint = |service| account.service(service).unwrap().endpoint_url().map(str::to_owned);
+        assert_eq!(endpoint("SQS").as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!(endpoint("KMS").as_deref(), Some("http://127.0.0.1:2"));
+    }
+
+    #[test]
+    fn ports_and_data_keys_are_made_once() {
+        let account = account(&[]).unwrap();
+        assert!(Arc::ptr_eq(&account.ports().unwrap().audit, &account.ports().unwrap().audit));
+    }
 }

@@ -55,7 +55,6 @@ impl SetUp {
     }
 
     /// The routes, each of which waits for the set-up first.
-    #[must_use]
     pub fn before(self, routes: Router) -> Router {
         let set_up = Arc::new(self);
         routes.layer(middleware::from_fn_with_state(set_up, ensured))

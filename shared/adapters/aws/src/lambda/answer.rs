@@ -63,3 +63,70 @@ fn head(status: u16, headers: &HeaderMap, form: Form) -> Map<String, Value> {
     }
     head
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use futures_util::stream;
+
+    use super::*;
+
+    fn response(body: impl Into<Body>) -> Response {
+        let mut response = Response::new(body.into());
+        *response.status_mut() = http::StatusCode::CREATED;
+        for (name, value) in [
+            ("content-type", "application/json"),
+            ("vary", "origin"),
+            ("vary", "accept"),
+            ("set-cookie", "a=1"),
+            ("set-cookie", "b=2"),
+            ("content-length", "7"),
+            ("connection", "close"),
+        ] {
+            response.headers_mut().append(name, value.parse().unwrap());
+        }
+        response
+    }
+
+    async fn whole(body: impl Into<Body>, form: Form) -> Value {
+        match buffered(response(body), form).await {
+            Reply::Whole(json) => serde_json::from_slice(&json).unwrap(),
+            Reply::Streamed { .. } | Reply::Failed(_) => panic!("no answer"),
+        }
+    }
+
+    #[tokio::test]
+    async fn each_kind_of_api_gets_its_form() {
+        let headers = json!({ "content-type": "application/json", "vary": "origin, accept" });
+        let rest = whole("{\"é\":1}", Form::Rest).await;
+        assert_eq!(
+            rest,
+            json!({ "statusCode": 201, "headers": headers, "multiValueHeaders": { "set-cookie": ["a=1", "b=2"] },
+                "body": "{\"é\":1}", "isBase64Encoded": false })
+        );
+        let http = whole(vec![0xFF, 0x00], Form::Http).await;
+        assert_eq!(
+            http,
+            json!({ "statusCode": 201, "headers": headers, "cookies": ["a=1", "b=2"], "body": "/wA=", "isBase64Encoded": true })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_stream_begins_with_its_head() {
+        let Reply::Streamed { prelude, body } = streamed(response("abc")) else { panic!("not streamed") };
+        let prelude: Value = serde_json::from_slice(&prelude).unwrap();
+        assert_eq!(
+            (&prelude["statusCode"], &prelude["headers"]["vary"]),
+            (&json!(201), &json!("origin, accept"))
+        );
+        assert_eq!(prelude.get("body"), None);
+        assert_eq!(axum::body::to_bytes(body, 10).await.unwrap(), "abc");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_none() {
+        let pieces = [Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("gone"))];
+        let broken = buffered(response(Body::from_stream(stream::iter(pieces))), Form::Rest).await;
+        assert!(matches!(broken, Reply::Failed(_)));
+    }
+}

@@ -100,3 +100,61 @@ impl<W: Writer> Handler for Queue<W> {
         Handled { reply, status: None, request_id: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event(n: u128) -> String {
+        let id = uuid::Uuid::from_u128(n);
+        json!({ "id": id, "org_id": id, "at": "2026-01-01T00:00:00Z", "kind": "app.created", "phase": "final",
+            "actor": { "kind": "system" } })
+        .to_string()
+    }
+
+    fn message(id: &str, body: &str) -> Value {
+        json!({ "messageId": id, "receiptHandle": "r", "body": body, "attributes": { "ApproximateReceiveCount": "1" } })
+    }
+
+    async fn failures(records: &Value, failed: Vec<usize>) -> (Vec<String>, usize) {
+        let taken = Mutex::new(0);
+        let queue = Queue::new(async |records: &[Record]| {
+            *taken.lock().unwrap() = records.len();
+            WriteReport { failed: failed.clone() }
+        });
+        let batch = json!({ "Records": records }).to_string();
+        let answer = serde_json::to_value(queue.store(batch.as_bytes()).await.unwrap()).unwrap();
+        let ids = answer["batchItemFailures"].as_array().unwrap().iter();
+        let ids = ids.map(|one| one["itemIdentifier"].as_str().unwrap().to_owned()).collect();
+        (ids, *taken.lock().unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_was_not_stored_and_what_does_not_read_stays_and_nothing_else() {
+        let records = json!([
+            message("a", &event(1)),
+            message("b", "poison"),
+            message("c", &event(2)),
+            { "messageId": "d" },
+            message("e", "{}"),
+            message("f", &event(3)),
+        ]);
+        assert_eq!(failures(&records, vec![]).await, (vec!["b".into(), "d".into(), "e".into()], 3));
+        // Positions are those of what was written, not of the messages.
+        let (ids, _) = failures(&records, vec![1, 2]).await;
+        assert_eq!(ids, ["b", "d", "e", "c", "f"]);
+        assert_eq!(failures(&json!([]), vec![]).await, (vec![], 0));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_batch_is_an_error() {
+        let queue = Queue::new(async |_: &[Record]| WriteReport::default());
+        for event in [&b"{}"[..], b"", b"{\"Records\":[{}]}"] {
+            assert!(queue.store(event).await.is_err());
+        }
+    }
+}

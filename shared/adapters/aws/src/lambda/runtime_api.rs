@@ -204,3 +204,143 @@ impl http_body::Body for Streamed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+        sync::mpsc,
+    };
+
+    use super::*;
+
+    /// Answers each request with the next of `replies` and hands over what was received. `close` ends the connection after
+    /// each answer.
+    async fn stub(replies: Vec<&'static str>, close: bool) -> (RuntimeApi, mpsc::UnboundedReceiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let authority = listener.local_addr().unwrap().to_string();
+        let (sender, received) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let mut replies = replies.into_iter();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                loop {
+                    let Some(request) = read_request(&mut stream).await else { break };
+                    sender.send(request).ok();
+                    let Some(reply) = replies.next() else { return };
+                    stream.write_all(reply.as_bytes()).await.unwrap();
+                    if close {
+                        break;
+                    }
+                }
+            }
+        });
+        (RuntimeApi::new(authority), received)
+    }
+
+    /// One request, chunked or with a length, as text.
+    async fn read_request(stream: &mut TcpStream) -> Option<String> {
+        let mut text = String::new();
+        let mut buffer = [0; 4096];
+        loop {
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let head = head.to_ascii_lowercase();
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let whole = match length {
+                    Some(length) => body.len() >= length.parse().unwrap(),
+                    None if head.contains("transfer-encoding: chunked") => {
+                        body.contains("0\r\n") && body.ends_with("\r\n\r\n")
+                    }
+                    None => true,
+                };
+                if whole {
+                    return Some(text);
+                }
+            }
+            match stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => return None,
+                Ok(read) => text.push_str(std::str::from_utf8(&buffer[..read]).unwrap()),
+            }
+        }
+    }
+
+    const NEXT: &str = "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: r-1\r\nlambda-runtime-trace-id: Root=1-2-3\r\ncontent-length: 5\r\n\r\n{\"a\"}";
+    const ACCEPTED: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
+
+    #[tokio::test]
+    async fn an_invocation_is_taken_and_answered() {
+        for close in [false, true] {
+            let (mut api, mut received) = stub(vec![NEXT, ACCEPTED, ACCEPTED], close).await;
+            let invocation = api.next().await.unwrap();
+            assert_eq!(invocation.request_id, "r-1");
+            assert_eq!(invocation.trace.as_deref(), Some("Root=1-2-3"));
+            assert_eq!(invocation.body, "{\"a\"}");
+            assert!(
+                received
+                    .recv()
+                    .await
+                    .unwrap()
+                    .starts_with("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n")
+            );
+            api.answer("r-1", Reply::Whole(b"{\"ok\":1}".to_vec())).await.unwrap();
+            let answer = received.recv().await.unwrap();
+            assert!(answer.starts_with("POST /2018-06-01/runtime/invocation/r-1/response HTTP/1.1\r\n"));
+            assert!(answer.ends_with("\r\n\r\n{\"ok\":1}"));
+            api.answer("r-1", Reply::Failed("no".to_owned())).await.unwrap();
+            let failure = received.recv().await.unwrap();
+            assert!(failure.starts_with("POST /2018-06-01/runtime/invocation/r-1/error HTTP/1.1\r\n"));
+            assert!(failure.contains("lambda-runtime-function-error-type: Vault.Failed"));
+        }
+    }
+
+    async fn streamed(pieces: Vec<Result<Bytes, std::io::Error>>) -> String {
+        let (mut api, mut received) = stub(vec![ACCEPTED], false).await;
+        let body = Body::from_stream(stream::iter(pieces));
+        let prelude = b"{\"statusCode\":200}".to_vec();
+        api.answer("r-1", Reply::Streamed { prelude, body }).await.unwrap();
+        received.recv().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_prelude_and_body() {
+        let answer = streamed(vec![Ok(Bytes::from_static(b"one")), Ok(Bytes::from_static(b"two"))]).await;
+        let head = answer.to_ascii_lowercase();
+        assert!(head.contains("lambda-runtime-function-response-mode: streaming\r\n"));
+        assert!(head.contains("content-type: application/vnd.awslambda.http-integration-response\r\n"));
+        assert!(head.contains("transfer-encoding: chunked\r\n"));
+        let prelude = "{\"statusCode\":200}\0\0\0\0\0\0\0\0";
+        assert!(
+            answer.ends_with(&format!("\r\n\r\n1A\r\n{prelude}\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")),
+            "{answer:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_breaks_off_does_not_look_whole() {
+        let answer = streamed(vec![Ok(Bytes::from_static(b"one")), Err(std::io::Error::other("gone"))]).await;
+        let (body, trailers) = answer.split_once("3\r\none\r\n0\r\n").unwrap();
+        assert!(
+            body.contains("Trailer: Lambda-Runtime-Function-Error-Type")
+                || body.contains("trailer: Lambda-Runtime-Function-Error-Type")
+        );
+        let trailers = trailers.to_ascii_lowercase();
+        assert!(
+            trailers.contains("lambda-runtime-function-error-type: vault.brokenanswer\r\n"),
+            "{trailers:?}"
+        );
+        assert!(trailers.contains("lambda-runtime-function-error-body: "));
+    }
+
+    #[tokio::test]
+    async fn an_api_that_refuses_ends_the_process() {
+        let refused = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+        let (mut api, _received) = stub(vec![refused], false).await;
+        assert!(api.next().await.is_err());
+        let (mut api, mut received) = stub(vec![ACCEPTED], false).await;
+        api.cannot_start("ALTER_TABLE_MAIN is not set").await.unwrap();
+        let told = received.recv().await.unwrap();
+        assert!(told.starts_with("POST /2018-06-01/runtime/init/error HTTP/1.1\r\n"));
+        assert!(told.contains("ALTER_TABLE_MAIN is not set"));
+    }
+}
