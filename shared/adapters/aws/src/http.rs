@@ -1,6 +1,6 @@
 //! How the AWS clients reach AWS: HTTP/1.1 over rustls on ring, Mozilla's roots as constants.
 //!
-//! The SDK's own client parses its trust store from PEM each time that a client is made, which was half of the time from
+//! The SDK's own client parses its trust store each time that a client is made, which was half of the time from
 //! start to the first poll; here a start parses nothing and the TLS configuration is made by the first connection. Addresses
 //! of AWS are AWS's own, so there is no egress guard on this path: what comes from a caller goes through the port
 //! `HttpClient` and another crate.
@@ -215,5 +215,109 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+    use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+
+    use super::*;
+
+    fn request(url: &str) -> HttpRequest {
+        let mut request = HttpRequest::new(SdkBody::from("{}"));
+        request.set_uri(url).unwrap();
+        request.set_method("POST").unwrap();
+        request
+    }
+
+    async fn call(client: &HttpClient, url: &str) -> Result<HttpResponse, ConnectorError> {
+        client.call(request(url)).await
+    }
+
+    /// Reads a request and answers; without an answer it hangs up.
+    async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: Option<&str>) {
+        let mut buffer = [0; 4096];
+        stream.read(&mut buffer).await.ok();
+        if let Some(answer) = answer {
+            stream.write_all(answer.as_bytes()).await.ok();
+        }
+        stream.shutdown().await.ok();
+    }
+
+    async fn plain(answer: Option<&'static str>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { serve(listener.accept().await.unwrap().0, answer).await });
+        url
+    }
+
+    const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+
+    #[tokio::test]
+    async fn failures_are_told_apart() {
+        let client = HttpClient::new(Arc::default());
+        assert_eq!(call(&client, &plain(Some(OK)).await).await.unwrap().status().as_u16(), 200);
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let refused = call(&client, &format!("http://{closed}/")).await.unwrap_err();
+        assert!(refused.is_io() && refused.connection_metadata().is_none(), "{refused:?}");
+        let hung_up = call(&client, &plain(None).await).await.unwrap_err();
+        assert_eq!(hung_up.as_other(), Some(ErrorKind::TransientError), "{hung_up:?}");
+        let nonsense = call(&client, &plain(Some("SSH-2.0\r\n")).await).await.unwrap_err();
+        assert!(nonsense.is_io(), "{nonsense:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_does_not_come_about_times_out() {
+        // It listens and never speaks: the handshake waits.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+        let timed_out = call(&HttpClient::new(Arc::default()), &url).await.unwrap_err();
+        assert!(timed_out.is_timeout(), "{timed_out:?}");
+    }
+
+    #[tokio::test]
+    async fn a_certificate_has_to_be_trusted_and_of_the_endpoint() {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    serve(stream, Some(OK)).await;
+                }
+            }
+        });
+        let stranger = HttpClient::new(Arc::default());
+        assert!(call(&stranger, &format!("https://localhost:{port}/")).await.unwrap_err().is_io());
+
+        let mut roots = RootCertStore::empty();
+        roots.add(cert.der().clone()).unwrap();
+        let trusting = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let dialler = Dialler::default();
+        assert!(dialler.tls.set(TlsConnector::from(Arc::new(trusting))).is_ok());
+        let client = Client::builder(TokioExecutor::new()).build(dialler);
+        let friend = HttpClient { client, stopwatch: Arc::default() };
+        let answer = call(&friend, &format!("https://localhost:{port}/")).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200);
+        assert!(call(&friend, &format!("https://127.0.0.1:{port}/")).await.unwrap_err().is_io());
     }
 }

@@ -1,31 +1,52 @@
 //! An answer as API Gateway wants it.
 
-use axum::{body::Body, response::Response};
+use alter_domain::Error;
+use axum::{
+    body::{Body, Bytes},
+    response::{IntoResponse as _, Response},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use serde_json::{Map, Value, json};
 
 use super::{event::Form, runtime_api::Reply};
 
-/// A whole answer: text as it is, bytes in base64.
+/// What Lambda passes on in one piece, with all that the answer is wrapped in: 6 MB.
+const MAX_ANSWER: usize = 6 * 1024 * 1024;
+
+/// A whole answer: text as it is, bytes in base64. One that Lambda would not pass on is replaced by an error that says so:
+/// only an export gets there, and it can be asked for in parts.
 pub(super) async fn buffered(response: Response, form: Form) -> Reply {
     let (parts, body) = response.into_parts();
-    let body = match body.collect().await {
+    let body = match Limited::new(body, MAX_ANSWER).collect().await {
         Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return too_large(form).await,
         Err(error) => {
             tracing::warn!(%error, "the answer broke off");
             return Reply::Failed("the answer broke off".to_owned());
         }
     };
-    let mut document = head(parts.status.as_u16(), &parts.headers, form);
-    let (text, encoded) = match std::str::from_utf8(&body) {
+    let document = document(parts.status.as_u16(), &parts.headers, &body, form);
+    if document.len() > MAX_ANSWER { too_large(form).await } else { Reply::Whole(document) }
+}
+
+async fn too_large(form: Form) -> Reply {
+    let message = "The answer is larger than the 6 MB that can be sent in one piece; ask for less at a time.";
+    let (parts, body) = Error::field("answer_too_large", message).into_response().into_parts();
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+    Reply::Whole(document(parts.status.as_u16(), &parts.headers, &body, form))
+}
+
+fn document(status: u16, headers: &HeaderMap, body: &Bytes, form: Form) -> Vec<u8> {
+    let mut document = head(status, headers, form);
+    let (text, encoded) = match std::str::from_utf8(body) {
         Ok(text) => (text.to_owned(), false),
-        Err(_) => (STANDARD.encode(&body), true),
+        Err(_) => (STANDARD.encode(body), true),
     };
     document.insert("body".to_owned(), Value::String(text));
     document.insert("isBase64Encoded".to_owned(), Value::Bool(encoded));
-    Reply::Whole(Value::Object(document).to_string().into_bytes())
+    Value::Object(document).to_string().into_bytes()
 }
 
 /// An answer whose body follows as it comes. Only REST APIs stream.
@@ -66,7 +87,6 @@ fn head(status: u16, headers: &HeaderMap, form: Form) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Bytes;
     use futures_util::stream;
 
     use super::*;
@@ -121,6 +141,21 @@ mod tests {
         );
         assert_eq!(prelude.get("body"), None);
         assert_eq!(axum::body::to_bytes(body, 10).await.unwrap(), "abc");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_lambda_would_not_pass_on_is_an_error_that_says_so() {
+        // What JSON escapes counts too, and so does base64.
+        let fits = whole("x".repeat(MAX_ANSWER - 1000), Form::Http).await;
+        assert_eq!(fits["statusCode"], 201);
+        for body in
+            [vec![b'x'; MAX_ANSWER + 1], vec![b'"'; MAX_ANSWER / 2 + 1], vec![0xFF; MAX_ANSWER / 4 * 3 + 1]]
+        {
+            let answer = whole(body, Form::Http).await;
+            assert_eq!(answer["statusCode"], 422);
+            let error: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+            assert_eq!(error["error"], "answer_too_large");
+        }
     }
 
     #[tokio::test]

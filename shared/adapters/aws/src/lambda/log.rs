@@ -25,7 +25,9 @@ pub(super) fn start(level: Option<&str>) -> Result<(), StartError> {
 
 /// The last line of a process.
 pub(super) fn fatal(what: &str, error: &dyn std::error::Error) -> ExitCode {
-    write(&json!({ "level": "ERROR", "message": what, "error": error.to_string() }));
+    write(
+        &json!({ "timestamp": rfc3339(now_ms()), "level": "ERROR", "message": what, "error": error.to_string() }),
+    );
     ExitCode::FAILURE
 }
 
@@ -33,8 +35,8 @@ pub(super) fn fatal(what: &str, error: &dyn std::error::Error) -> ExitCode {
 pub(super) struct Ended<'a> {
     pub(super) function: &'static str,
     pub(super) invocation: &'a Invocation,
-    /// Of the answer; absent for what is no request.
-    pub(super) status: Option<u16>,
+    /// Of the answer.
+    pub(super) status: u16,
     pub(super) request_id: Option<&'a str>,
     pub(super) lap: &'a Lap,
 }
@@ -45,6 +47,7 @@ pub(super) fn line(ended: &Ended<'_>) {
 
 #[derive(Serialize)]
 struct Line<'a> {
+    timestamp: String,
     level: &'static str,
     message: &'static str,
     #[serde(rename = "_aws")]
@@ -69,8 +72,7 @@ struct Line<'a> {
     trace_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     xray_trace_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
+    status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     call_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +94,7 @@ impl<'a> Line<'a> {
         let latency_ms = millis(lap.total());
         let upstream_ms = phases.upstream_ms.map(|head| head + phases.body_ms.unwrap_or(0.0));
         Self {
+            timestamp: rfc3339(timestamp_ms),
             level: "INFO",
             message: "invocation",
             metric: metric(timestamp_ms, upstream_ms.is_some()),
@@ -118,11 +121,11 @@ impl<'a> Line<'a> {
 }
 
 /// The outcome of what is not a call, in the words of a call's.
-fn outcome(status: Option<u16>) -> &'static str {
+fn outcome(status: u16) -> &'static str {
     match status {
-        None | Some(..=399) => "success",
-        Some(400..=499) => "denied",
-        Some(_) => "vault_error",
+        ..=399 => "success",
+        400..=499 => "denied",
+        _ => "vault_error",
     }
 }
 
@@ -142,6 +145,11 @@ fn metric(timestamp_ms: u64, upstream: bool) -> serde_json::Value {
             "Metrics": metrics,
         }],
     })
+}
+
+fn rfc3339(ms: u64) -> String {
+    let at = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
 }
 
 #[allow(clippy::disallowed_methods, reason = "a log line's time is when it is written")]
@@ -175,7 +183,7 @@ mod tests {
         }
     }
 
-    fn line_of(status: Option<u16>, lap: &Lap) -> serde_json::Value {
+    fn line_of(status: u16, lap: &Lap) -> serde_json::Value {
         let invocation = invocation();
         let ended =
             Ended { function: "proxy", invocation: &invocation, status, request_id: Some("r-1"), lap };
@@ -204,7 +212,8 @@ mod tests {
             }),
             ..Lap::default()
         };
-        let line = line_of(Some(200), &lap);
+        let line = line_of(200, &lap);
+        assert_eq!((&line["timestamp"], &line["level"]), (&json!("2025-10-09T08:53:20Z"), &json!("INFO")));
         assert_eq!((&line["Function"], &line["Outcome"]), (&json!("proxy"), &json!("provider_error")));
         assert_eq!((&line["UpstreamMs"], &line["Calls"]), (&json!(106.0), &json!(1)));
         assert_eq!((&line["call_id"], &line["app_id"]), (&json!("0190-call"), &json!("0190-app")));
@@ -226,13 +235,9 @@ mod tests {
     #[test]
     fn what_is_no_call_is_judged_by_its_answer() {
         let lap = Lap { begun: Some(Instant::now()), ..Lap::default() };
-        for (status, outcome) in [
-            (Some(200), "success"),
-            (Some(302), "success"),
-            (Some(401), "denied"),
-            (Some(503), "vault_error"),
-            (None, "success"),
-        ] {
+        for (status, outcome) in
+            [(200, "success"), (302, "success"), (401, "denied"), (500, "vault_error"), (503, "vault_error")]
+        {
             let line = line_of(status, &lap);
             assert_eq!(line["Outcome"], outcome);
             assert_eq!(line.get("UpstreamMs"), None);

@@ -53,10 +53,12 @@ trait Handler {
     async fn handle(&mut self, invocation: &Invocation) -> Handled;
 }
 
-/// The answer to an invocation, and how it ended in one word for the metrics.
+/// The answer to an invocation.
 struct Handled {
     reply: Reply,
-    status: Option<u16>,
+    /// HTTP status; what is no request has the one that it would have had.
+    status: u16,
+    /// The answer's `X-Request-ID`.
     request_id: Option<String>,
 }
 
@@ -139,7 +141,7 @@ impl Handler for Routes {
                 tracing::error!(%error, "the event is not a request of API Gateway");
                 return Handled {
                     reply: Reply::Failed("the event is not a request".to_owned()),
-                    status: None,
+                    status: 500,
                     request_id: None,
                 };
             }
@@ -147,7 +149,7 @@ impl Handler for Routes {
         let response = self.call(request).await;
         let request_id =
             response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-        let status = Some(response.status().as_u16());
+        let status = response.status().as_u16();
         let reply = match self.mode {
             event::Mode::Buffered => answer::buffered(response, form).await,
             event::Mode::Streamed => answer::streamed(response),

@@ -89,15 +89,16 @@ fn is_event(body: &str) -> bool {
 
 impl<W: Writer> Handler for Queue<W> {
     async fn handle(&mut self, invocation: &Invocation) -> Handled {
-        let stored = self.store(&invocation.body).await.and_then(|answer| serde_json::to_vec(&answer));
-        let reply = match stored {
+        let stored = self.store(&invocation.body).await;
+        let whole = stored.as_ref().is_ok_and(|answer| answer.batch_item_failures.is_empty());
+        let reply = match stored.and_then(|answer| serde_json::to_vec(&answer)) {
             Ok(answer) => Reply::Whole(answer),
             Err(error) => {
                 tracing::error!(%error, "the event is not a batch of a queue");
                 Reply::Failed("the event is not a batch of a queue".to_owned())
             }
         };
-        Handled { reply, status: None, request_id: None }
+        Handled { reply, status: if whole { 200 } else { 500 }, request_id: None }
     }
 }
 
