@@ -28,8 +28,9 @@ pub(crate) async fn proxy(
     peer: Option<Extension<PeerIp>>,
     request: Request,
 ) -> Result<Json<ProxyResponse>> {
-    // A task of its own: a caller who hangs up does not leave a call without its final row.
-    let call = tokio::spawn(answer(state, peer, request));
+    // A task of its own: a caller who hangs up does not leave a call without its final row. Boxed, because a task moves its
+    // future and its output about, and this future has kilobytes.
+    let call = tokio::spawn(Box::pin(answer(state, peer, request)));
     call.await.map_err(|error| Error::Internal(error.to_string()))?.map(Json)
 }
 
