@@ -75,11 +75,7 @@ def deploy(
         properties = template["Resources"][logical_id]["Properties"]
         properties["Code"] = {"S3Bucket": BUCKET, "S3Key": f"{binary}.zip"}
         # Every call of a function to AWS goes through a port of its own.
-        properties["Environment"]["Variables"] |= {
-            "AWS_ENDPOINT_URL": recorder.url(binary),
-            # The provider is on this machine. Only binaries with the feature `emulator` know this variable.
-            "ALTER_ALLOW_LOOPBACK_HTTP": "true",
-        }
+        properties["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = recorder.url(binary)
     s3 = emulator.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     for binary in functions:

@@ -25,8 +25,8 @@ pub(crate) const FUNCTIONS: [Function; 7] = [
     Function("audit-writer"),
 ];
 
-/// Those that send to a provider: only these know the feature `emulator`, which lets them send to this machine.
-pub(crate) const SENDING: [Function; 2] = [Function("proxy"), Function("forward")];
+/// The crate's feature that lets credentials go to this machine, where the end-to-end test's provider is.
+pub(crate) const TEST_ONLY: &str = "alter-proxy/emulator";
 
 impl Function {
     pub(crate) fn binary(self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{FUNCTIONS, SENDING};
+use super::{FUNCTIONS, TEST_ONLY};
 use crate::{
     Context,
     command::{Result, program, run as run_command, watch},
@@ -38,10 +38,7 @@ fn build(context: &Context) -> Result<std::path::PathBuf> {
     for function in FUNCTIONS {
         cargo.args(["--bin", function.binary(), "--features", &format!("{}/lambda", function.package())]);
     }
-    for function in SENDING {
-        cargo.args(["--features", &format!("{}/emulator", function.package())]);
-    }
-    run_command(&mut cargo)?;
+    run_command(cargo.args(["--features", TEST_ONLY]))?;
     let directory = context.target.join("aws-e2e/functions");
     fs::create_dir_all(&directory)?;
     for function in FUNCTIONS {
