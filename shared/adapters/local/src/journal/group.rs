@@ -2,7 +2,8 @@
 //!
 //! A thread that syncs for others costs two hand-overs per record. Here the first task with something to record becomes the
 //! leader: it lets the other ready tasks of its thread go first (they join the group), then writes and syncs what is there.
-//! Tasks that come during the sync form the next group, and the leader passes the lead to one of them.
+//! Tasks that come during the sync form the next group, and the leader passes the lead to one of them. When several wait, a
+//! hand-over is worth its price: the sync runs elsewhere and the leader's thread serves the calls that it would hold up.
 
 use std::{
     sync::{
@@ -22,6 +23,9 @@ use super::{
 /// Above this mean duration a sync runs on a thread for blocking work, because the leader's thread serves other
 /// connections.
 const SLOW_SYNC: Duration = Duration::from_millis(1);
+
+/// Followers from which on the same holds.
+const CROWD: usize = 2;
 
 #[derive(Default)]
 pub(super) struct Group {
@@ -65,7 +69,7 @@ pub(super) async fn record(shared: &Arc<Shared>, entry: &Entry) -> Result<(), Fa
         },
     };
     tokio::task::yield_now().await;
-    if shared.group.is_slow() {
+    if shared.group.is_slow() || shared.group.is_crowded() {
         let gone = |error: tokio::task::JoinError| Failure(error.to_string().into());
         tokio::task::spawn_blocking(move || lead.write()).await.map_err(gone)?
     } else {
@@ -120,6 +124,11 @@ impl Group {
 
     fn is_slow(&self) -> bool {
         u128::from(self.mean.load(Ordering::Relaxed)) > SLOW_SYNC.as_nanos()
+    }
+
+    /// So many wait that this thread has other calls to serve while the disk works.
+    fn is_crowded(&self) -> bool {
+        self.queue().followers.len() >= CROWD
     }
 
     fn took(&self, time: Duration) {

@@ -16,6 +16,8 @@ use crate::{
 /// How far the file is extended ahead of its data: a sync of bytes inside the file's length costs a third less than one
 /// that also has to record a new length.
 const EXTEND_BYTES: u64 = 1 << 20;
+/// What a file that is synced is extended with: where blocks are already in place, a sync under load takes half the time.
+const ZEROS: &[u8] = &[0; 64 << 10];
 
 /// A place in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -132,10 +134,24 @@ impl Log {
         let needed = self.end.offset + bytes;
         if needed > self.extended {
             let target = (needed + EXTEND_BYTES).min(self.segment_bytes.max(needed));
-            if self.file.set_len(target).is_ok() {
+            let extended = match self.durability {
+                Durability::Full => self.fill(target),
+                Durability::Process => self.file.set_len(target),
+            };
+            if extended.is_ok() {
                 self.extended = target;
             }
         }
+    }
+
+    fn fill(&self, target: u64) -> io::Result<()> {
+        let mut offset = self.extended.max(self.end.offset);
+        while offset < target {
+            let length = usize::try_from(target - offset).unwrap_or(usize::MAX).min(ZEROS.len());
+            self.file.write_all_at(ZEROS.get(..length).unwrap_or(ZEROS), offset)?;
+            offset += length as u64;
+        }
+        Ok(())
     }
 
     #[cfg(not(test))]
