@@ -243,8 +243,8 @@ mod tests {
     /// Reads a request and answers; without an answer it hangs up.
     async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: Option<&str>) {
         let mut buffer = [0; 4096];
-        stream.read(&mut buffer).await.ok();
-        if let Some(answer) = answer {
+        let read = stream.read(&mut buffer).await.unwrap_or(0);
+        if let Some(answer) = answer.filter(|_| read > 0) {
             stream.write_all(answer.as_bytes()).await.ok();
         }
         stream.shutdown().await.ok();
