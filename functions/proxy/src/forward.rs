@@ -79,11 +79,11 @@ async fn answer(state: &ProxyState, peer: Option<IpAddr>, request: Request) -> R
     // without its final row. After that the body's own end writes it.
     let deadline = Instant::now() + state.timeouts.forward_first_byte;
     let service = calls.clone();
-    let started = tokio::spawn(async move {
+    let started = tokio::spawn(Box::pin(async move {
         let in_flight = service.start(&presented, call, body, deadline).await?;
         let id = in_flight.call_id;
         Ok::<_, Error>((in_flight.record.stream(in_flight.response).await, id))
-    });
+    }));
     let (mut response, id) = started.await.map_err(|error| Error::Internal(error.to_string()))??;
     if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(ALTER_CALL_ID, id);

@@ -2,7 +2,7 @@
 
 use axum::{Router, middleware};
 
-use super::{request_id, security_headers};
+use super::request::frame;
 use crate::{error::Error, state::Ports};
 
 /// The routes with an answer for every path and method, security headers and request ids.
@@ -10,8 +10,7 @@ pub fn edge(routes: Router, ports: Ports) -> Router {
     routes
         .method_not_allowed_fallback(no_such_method)
         .fallback(no_such_route)
-        .layer(middleware::from_fn(security_headers))
-        .layer(middleware::from_fn_with_state(ports, request_id))
+        .layer(middleware::from_fn_with_state(ports, frame))
 }
 
 async fn no_such_route() -> Error {

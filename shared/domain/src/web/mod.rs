@@ -8,5 +8,5 @@ mod signed;
 
 pub use edge::edge;
 pub use error::{body, code, status};
-pub use request::{PeerIp, RequestId, read_body, read_json, request_id, security_headers};
+pub use request::{PeerIp, RequestId, read_body, read_json};
 pub use signed::{Signed, signed};

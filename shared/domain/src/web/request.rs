@@ -66,8 +66,9 @@ pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     })
 }
 
-/// Gives every answer an `X-Request-ID`: the caller's, if it is a plain token of at most 64 characters, or a fresh one.
-pub async fn request_id(
+/// Gives every answer an `X-Request-ID` (the caller's, if it is a plain token of at most 64 characters, or a fresh one) and
+/// what browsers and caches must know: answers of the vault are for their caller alone, never sniffed, stored or framed.
+pub(super) async fn frame(
     axum::extract::State(ports): axum::extract::State<crate::state::Ports>,
     mut request: Request,
     next: Next,
@@ -87,14 +88,8 @@ pub async fn request_id(
     let id = RequestId(value.to_str().unwrap_or_default().to_owned());
     request.extensions_mut().insert(id);
     let mut response = next.run(request).await;
-    response.headers_mut().insert(REQUEST_ID, value);
-    response
-}
-
-/// Answers of the vault are for their caller alone and are never sniffed, stored or framed.
-pub async fn security_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, value);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
