@@ -8,7 +8,8 @@ mod runtime;
 
 use crate::{Context, command::Result, gate::Done, template};
 
-pub(crate) const USAGE: &str = "cargo xtask lambda build | bench [--spawns N] | e2e [PYTEST ARGS]";
+pub(crate) const USAGE: &str =
+    "cargo xtask lambda build | bench [--spawns N] [--as-built] | e2e [PYTEST ARGS]";
 
 /// A function's crate and its binary; both are named after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +47,7 @@ impl Function {
 pub(crate) fn run(context: &Context, arguments: &[String]) -> Result {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["build"] => build::run(context).map(drop),
-        ["bench"] => bench::run(context, bench::SPAWNS),
-        ["bench", "--spawns", number] => match number.parse() {
-            Ok(spawns) if spawns > 0 => bench::run(context, spawns),
-            _ => Err(format!("{number} is no number of spawns").into()),
-        },
+        ["bench", arguments @ ..] => bench::run(context, arguments),
         ["e2e", arguments @ ..] => e2e::run(context, arguments).map(drop),
         _ => Err(format!("usage: {USAGE}").into()),
     }

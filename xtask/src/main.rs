@@ -35,7 +35,7 @@ Chores of the repository.
   cargo xtask fuzz TARGET [--seconds N]
                                  fuzz one target (60 s); without TARGET: list them
   cargo xtask lambda build       build the functions as AWS Lambda runs them, and hold them to their sizes
-  cargo xtask lambda bench [--spawns N]
+  cargo xtask lambda bench [--spawns N] [--as-built]
                                  the same, and measure how fast they start and answer
   cargo xtask lambda e2e [PYTEST ARGS]
                                  deploy the template into an emulated account, with the real functions, and use it

@@ -8,7 +8,7 @@ use std::{
 use super::{FUNCTIONS, glibc};
 use crate::{
     Context,
-    command::{Result, program, run as run_command},
+    command::{Result, capture, program, run as run_command},
     python, system,
 };
 
@@ -33,7 +33,13 @@ pub(crate) struct Built {
 
 /// Builds all functions and the empty one, prints their sizes, and fails if one is too large or too new for Lambda.
 pub(crate) fn run(context: &Context) -> Result<Vec<Built>> {
-    let built = build(context)?;
+    build(context)?;
+    inspect(context)
+}
+
+/// The same for what was built last.
+pub(crate) fn inspect(context: &Context) -> Result<Vec<Built>> {
+    let built = packed(context)?;
     println!("\n{:<14}{:>12}{:>12}{:>8}", "function", "stripped", "zipped", "glibc");
     let mut broken = Vec::new();
     for each in &built {
@@ -54,43 +60,46 @@ pub(crate) fn run(context: &Context) -> Result<Vec<Built>> {
     if broken.is_empty() { Ok(built) } else { Err(broken.join("\n").into()) }
 }
 
-fn build(context: &Context) -> Result<Vec<Built>> {
+fn build(context: &Context) -> Result {
     system::need_c_compiler()?;
-    let python = python::tools(context, "cargo-lambda", Path::new(TOOLS))?;
+    let python = tools(context)?;
     let tools = python.parent().ok_or("Python is in no directory")?;
-    let directory = context.target.join("lambda-functions");
-    // The second pass builds nothing: it packs.
-    for format in ["binary", "zip"] {
-        let mut command = program(&context.cargo, &context.root);
-        // cargo finds `cargo lambda`, and that finds zig, by the path.
-        let path = std::env::join_paths(
-            std::iter::once(tools.to_path_buf())
-                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-        );
-        command.env("PATH", path.map_err(|error| error.to_string())?);
-        command.args([
-            "lambda",
-            "build",
-            "--profile",
-            "lambda",
-            "--x86-64",
-            "--skip-target-check",
-            "--locked",
-        ]);
-        command.args(["--output-format", format, "--lambda-dir"]).arg(&directory);
-        for function in FUNCTIONS {
-            let package = function.package();
-            command.args(["--package", &package, "--bin", function.binary()]);
-            command.args(["--features", &format!("{package}/lambda")]);
-        }
-        run_command(command.args(["--package", EMPTY_PACKAGE, "--bin", EMPTY]))?;
+    let mut command = program(&context.cargo, &context.root);
+    // cargo finds `cargo lambda`, and that finds zig, by the path.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(tools.to_path_buf()).chain(std::env::split_paths(&path)));
+    command.env("PATH", path.map_err(|error| error.to_string())?);
+    // Without the last two, cargo-lambda may add a target to the installed compiler by itself.
+    command.args(["lambda", "build", "--profile", "lambda", "--locked", "--x86-64", "--skip-target-check"]);
+    command.arg("--lambda-dir").arg(directory(context));
+    for function in FUNCTIONS {
+        let package = function.package();
+        command.args(["--package", &package, "--bin", function.binary()]);
+        command.args(["--features", &format!("{package}/lambda")]);
     }
+    run_command(command.args(["--package", EMPTY_PACKAGE, "--bin", EMPTY]))
+}
+
+fn tools(context: &Context) -> Result<PathBuf> {
+    python::tools(context, "cargo-lambda", Path::new(TOOLS))
+}
+
+fn directory(context: &Context) -> PathBuf {
+    context.target.join("lambda-functions")
+}
+
+fn packed(context: &Context) -> Result<Vec<Built>> {
+    let (python, directory) = (tools(context)?, directory(context));
     let names = FUNCTIONS.iter().map(|function| function.binary()).chain([EMPTY]);
     names
         .map(|name| {
             let binary = directory.join(name).join("bootstrap");
-            let zipped = fs::metadata(directory.join(name).join("bootstrap.zip"))?.len();
-            Ok(Built { name, bytes: fs::metadata(&binary)?.len(), binary, zipped })
+            let archive = binary.with_extension("zip");
+            // As `sam package` does, with the ordinary compression.
+            let mut zip = program(&python, &directory.join(name));
+            capture(zip.args(["-m", "zipfile", "--create"]).arg(&archive).arg("bootstrap"))?;
+            let (bytes, zipped) = (fs::metadata(&binary)?.len(), fs::metadata(&archive)?.len());
+            Ok(Built { name, binary, bytes, zipped })
         })
         .collect()
 }
