@@ -19,8 +19,8 @@ mod tokens;
 mod view;
 
 use alter_domain::state::{Ports, Sealer};
-use axum::Router;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use axum::{Router, handler::Handler, routing::MethodRouter};
+use utoipa_axum::{PathItemExt, paste, router::OpenApiRouter, routes};
 
 pub use openapi::openapi;
 
@@ -40,38 +40,56 @@ impl PortalState {
 /// The largest request body, in bytes.
 pub const REQUEST_LIMIT: usize = 256 * 1024;
 
-/// The routes, with their full public paths.
-pub fn router(state: PortalState) -> Router {
-    described_routes().split_for_parts().0.with_state(state)
+/// Every route, as the function that answers it. Where it is and what it takes stands at the function
+/// (`#[utoipa::path]`), so that none can be added without its description.
+macro_rules! each_route {
+    ($with:ident) => {
+        $with! {
+            openapi::document,
+            tokens::me, tokens::list, tokens::mint, tokens::revoke,
+            templates::list, templates::get,
+            apps::list, apps::create, apps::get, apps::update, apps::archive, apps::unarchive,
+            keys::list, keys::mint, keys::get, keys::revoke, keys::rotate,
+            agents::list, agents::create, agents::get, agents::revoke,
+            secrets::list, secrets::create, secrets::get, secrets::update, secrets::delete, secrets::replace,
+            grants::list, grants::create, grants::get, grants::revoke,
+            audit::list, audit::export, audit::get, audit::list_of_org, audit::export_of_org,
+        }
+    };
 }
 
-/// Every route together with its description: one cannot be added without the other.
+/// The routes, with their full public paths. Made of paths and methods alone: describing them takes longer than all else
+/// that a function does before its first request.
+pub fn router(state: PortalState) -> Router {
+    let mut router = Router::new();
+    macro_rules! add {
+        ($($module:ident :: $handler:ident),* $(,)?) => {
+            $(router = paste! { at::<$module::[<__path_ $handler>], _, _>(router, $module::$handler) };)*
+        };
+    }
+    each_route!(add);
+    router.with_state(state)
+}
+
+/// Every route with its description.
 fn described_routes() -> OpenApiRouter<PortalState> {
-    OpenApiRouter::new()
-        .routes(routes!(openapi::document))
-        .routes(routes!(tokens::me))
-        .routes(routes!(tokens::list, tokens::mint))
-        .routes(routes!(tokens::revoke))
-        .routes(routes!(templates::list))
-        .routes(routes!(templates::get))
-        .routes(routes!(apps::list, apps::create))
-        .routes(routes!(apps::get, apps::update))
-        .routes(routes!(apps::archive))
-        .routes(routes!(apps::unarchive))
-        .routes(routes!(keys::list, keys::mint))
-        .routes(routes!(keys::get, keys::revoke))
-        .routes(routes!(keys::rotate))
-        .routes(routes!(agents::list, agents::create))
-        .routes(routes!(agents::get, agents::revoke))
-        .routes(routes!(secrets::list, secrets::create))
-        .routes(routes!(secrets::get, secrets::update, secrets::delete))
-        .routes(routes!(secrets::replace))
-        .routes(routes!(grants::list, grants::create))
-        .routes(routes!(grants::get))
-        .routes(routes!(grants::revoke))
-        .routes(routes!(audit::list))
-        .routes(routes!(audit::export))
-        .routes(routes!(audit::get))
-        .routes(routes!(audit::list_of_org))
-        .routes(routes!(audit::export_of_org))
+    let mut router = OpenApiRouter::new();
+    macro_rules! add {
+        ($($module:ident :: $handler:ident),* $(,)?) => {
+            $(router = router.routes(routes!($module::$handler));)*
+        };
+    }
+    each_route!(add);
+    router
+}
+
+/// The router with one more route, at the place that its description names.
+fn at<D: utoipa::Path, H: Handler<T, PortalState>, T: 'static>(
+    router: Router<PortalState>,
+    handler: H,
+) -> Router<PortalState> {
+    let methods = D::methods();
+    let methods = methods.iter().map(PathItemExt::to_method_filter);
+    let answers = methods.fold(MethodRouter::new(), |answers, method| answers.on(method, handler.clone()));
+    router.route(&D::path(), answers)
 }
