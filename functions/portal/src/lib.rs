@@ -64,7 +64,7 @@ pub fn router(state: PortalState) -> Router {
     let mut router = Router::new();
     macro_rules! add {
         ($($module:ident :: $handler:ident),* $(,)?) => {
-            $(router = paste! { at::<$module::[<__path_ $handler>], _, _>(router, $module::$handler) };)*
+            $(router = paste! { at::<$module::[<__path_ $handler>], _, _>(router, &$module::$handler) };)*
         };
     }
     each_route!(add);
@@ -86,7 +86,7 @@ fn described_routes() -> OpenApiRouter<PortalState> {
 /// The router with one more route, at the place that its description names.
 fn at<D: utoipa::Path, H: Handler<T, PortalState>, T: 'static>(
     router: Router<PortalState>,
-    handler: H,
+    handler: &H,
 ) -> Router<PortalState> {
     let methods = D::methods();
     let methods = methods.iter().map(PathItemExt::to_method_filter);
