@@ -11,7 +11,7 @@ use alter_domain::{
     inject::{CredentialFields, CredentialType, Injection},
     model::{Grant, GrantPolicy, GrantState, KeyHolder, ManagedSecret, Principal, Scopes, SealedCredential},
     policy::{Facts, authorize},
-    port::{Clock as _, Key, KeyPurpose, SeededRng, SystemClock, TableName},
+    port::{Clock as _, Key, KeyPurpose, SeededRng, SystemClock, TableName, WrappedKey},
     redact::Redactor,
     repo::Credentials,
     secret::Secret,
@@ -57,7 +57,7 @@ fn authentication() -> Result<(), Failure> {
 
 fn envelope() -> Result<(), Failure> {
     let rng = SeededRng::new(2);
-    let data_key = DataKey::generate(id(1), &rng)?;
+    let data_key = data_key()?;
     let key = Key::new("credential#1", "credential");
     let place = Place {
         table: TableName::Vault,
@@ -121,6 +121,11 @@ fn fields() -> Result<CredentialFields, Failure> {
     )?)
 }
 
+/// Wrapped in as many bytes as KMS takes.
+fn data_key() -> Result<DataKey, Failure> {
+    Ok(DataKey::new(id(1), WrappedKey(vec![1; 190]), Secret::new(vec![7; 32]))?)
+}
+
 fn caller() -> Caller {
     Caller {
         key_id: id::<KeyId>(1),
@@ -137,7 +142,7 @@ fn caller() -> Caller {
 fn facts(now: Timestamp) -> Result<Facts, Failure> {
     let rng = SeededRng::new(3);
     let credential_id: CredentialId = id(4);
-    let data_key = DataKey::generate(id(1), &rng)?;
+    let data_key = data_key()?;
     let key = Key::new("credential#4", "credential");
     let place = Credentials::place(&key, credential_id, 1);
     let sealed = seal(&data_key, &place, fields()?.to_plaintext()?.expose_secret(), &rng)?;

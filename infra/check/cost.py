@@ -75,6 +75,7 @@ KMS_REQUESTS = 10_000  # in the regions with the least
 IN_FLIGHT = 120_000
 SHARDS = int(re.search(r"AUDIT_SHARDS: u8 = (\d+)", (ROOT / "shared/domain/src/keyspace.rs").read_text())[1])
 DATA_KEY_SECONDS = 285
+DATA_KEYS = 6  # in use in a busy application: of five secrets, and of an API key that signs and is not sent (docs/adr/0008)
 
 
 def tiered(amount: float, tiers: Tiers) -> float:
@@ -118,9 +119,9 @@ def queue_requests(rate: int) -> float:
 
 
 def key_requests(rate: int) -> float:
-    """Every environment opens two data keys of every busy application again when they have been forgotten."""
+    """Every environment opens the data keys in use of every busy application again when they have been forgotten."""
     environments = max(1, rate * call_seconds())
-    return environments * APPS[rate] * 2 / DATA_KEY_SECONDS / rate
+    return environments * APPS[rate] * DATA_KEYS / DATA_KEY_SECONDS / rate
 
 
 def traced(rate: int) -> float:
@@ -169,7 +170,7 @@ LINES: list[tuple[str, Callable[[int], str], Callable[[int, float], float]]] = [
     ),
     (
         "KMS",
-        lambda rate: "2 keys × " + " / ".join(str(APPS[rate]) for rate in RATES) + " applications, every 285 s",
+        lambda rate: f"{DATA_KEYS} keys × " + " / ".join(str(APPS[rate]) for rate in RATES) + " applications, every 285 s",
         lambda rate, calls: calls * key_requests(rate) * KMS_REQUEST,
     ),
     (
@@ -214,7 +215,7 @@ def limits() -> list[tuple[str, str, str, float]]:
     """What is limited, the limit, what a call takes of it, and the calls a second at which it is reached."""
     row = EVENTS * row_units()
     rate = RATES[-1]
-    keys_per_call = call_seconds() * APPS[rate] * 2 / DATA_KEY_SECONDS
+    keys_per_call = call_seconds() * APPS[rate] * DATA_KEYS / DATA_KEY_SECONDS
     in_flight = EVENTS * (1 + WRITER_SECONDS + WRITER_SECONDS_PER_EVENT * BATCH)
     return [
         (

@@ -59,7 +59,6 @@ PLATFORM = {
 }
 # Statements that an ordinary story does not use, each with the event that does. One that is used after all does not matter.
 RARE = {
-    ("CallersPolicy", "DataKeysAfterRotation"): "a data key was rotated while the one before it was in memory",
     ("RecordPolicy", "LongEvents"): "an event longer than a message of the queue",
 }
 

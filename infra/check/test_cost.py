@@ -42,6 +42,6 @@ class Cost(unittest.TestCase):
         reached = [limit[3] for limit in sorted(cost.limits(), key=lambda limit: limit[3])]
         self.assertEqual([round(rate) for rate in reached[:3]], [250, 1000, 3000])
         page = cost.DOCUMENT.read_text().partition("<!-- limits")[2]
-        answers = ["one hot grant", "one application", "One key", "audit table", "Concurrency", "API Gateway", "SQS", "KMS"]
+        answers = ["one hot grant", "one application", "One key", "audit table", "Concurrency", "API Gateway", "KMS", "SQS"]
         places = [page.partition("<!-- end -->")[2].index(answer) for answer in answers]
         self.assertEqual(places, sorted(places))

@@ -70,7 +70,7 @@ def test_each_function_does_what_its_role_allows_and_no_more(
 
 
 def test_a_portal_that_starts_again_seals_and_opens_nothing(account: Account, tenant: Tenant, tmp_path: pathlib.Path) -> None:
-    """It has none of the data keys in memory that the one before it made."""
+    """It has none of the data keys in memory that the one before it made, and needs none: it makes its own (docs/adr/0008)."""
     account.kill("portal")
     before = len(account.recorder.of())
     tenant.mint_key()

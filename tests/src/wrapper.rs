@@ -13,13 +13,19 @@ use async_trait::async_trait;
 
 pub struct CountingWrapper {
     inner: Arc<dyn KeyWrapper>,
+    made: AtomicU64,
     unwraps: AtomicU64,
     down: AtomicBool,
 }
 
 impl CountingWrapper {
     pub fn new(inner: Arc<dyn KeyWrapper>) -> Self {
-        Self { inner, unwraps: AtomicU64::new(0), down: AtomicBool::new(false) }
+        Self { inner, made: AtomicU64::new(0), unwraps: AtomicU64::new(0), down: AtomicBool::new(false) }
+    }
+
+    /// How many data keys it has made.
+    pub fn made(&self) -> u64 {
+        self.made.load(Ordering::SeqCst)
     }
 
     pub fn unwraps(&self) -> u64 {
@@ -42,6 +48,7 @@ impl CountingWrapper {
 #[async_trait]
 impl KeyWrapper for CountingWrapper {
     async fn generate(&self, context: &KeyContext) -> Result<(Secret<Vec<u8>>, WrappedKey), WrapError> {
+        self.made.fetch_add(1, Ordering::SeqCst);
         self.up()?;
         self.inner.generate(context).await
     }

@@ -187,7 +187,11 @@ impl From<OpenError> for Error {
 
 impl From<KeyError> for Error {
     fn from(error: KeyError) -> Self {
-        Self::KeyServiceUnavailable(error.to_string())
+        match error {
+            KeyError::Unavailable(detail) => Self::KeyServiceUnavailable(detail),
+            // What is stored and the key that it is opened with do not belong together: trying again does not help.
+            KeyError::NotMyKey | KeyError::Tampered => Self::Internal(error.to_string()),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The only file that spells keys.
 //!
 //! Main: `org#…`, `app#…`, `key#<public part>`, `grant#…`, `pat#<public part>`, `nonce#…`. Vault: `credential#…`,
-//! `signing#<public part>`, `data-keys#<app>`. Audit: `audit#<app>#<month>#<shard>`, `used#<grant>`.
+//! `signing#<public part>`. Audit: `audit#<app>#<month>#<shard>`, `used#<grant>`.
 //! Sort parts that begin with an id order by creation, because ids are UUIDv7.
 
 use alter_api_types::{AgentId, AppId, CredentialId, EventId, GrantId, KeyId, OrgId, SecretId, UserId};
@@ -9,7 +9,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     model::Principal,
-    port::{IndexKey, Key, KeyPurpose},
+    port::{IndexKey, Key},
 };
 
 /// How many partitions share one app's audit rows of a month, so that a busy app does not heat one partition.
@@ -66,10 +66,6 @@ pub fn key_quota(app: AppId) -> Key {
 
 pub fn signing_key(public_part: &str) -> Key {
     Key::new(format!("signing#{public_part}"), "signing")
-}
-
-pub fn data_keys(app: AppId, purpose: KeyPurpose) -> Key {
-    Key::new(format!("data-keys#{app}"), purpose.as_str())
 }
 
 pub fn agent(id: AgentId) -> Key {

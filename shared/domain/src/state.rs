@@ -8,14 +8,12 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    crypto::{DataKey, DataKeyRing, DataKeys, Place, Sealed, SigningKey, open, seal},
+    crypto::{DataKeys, Place, Sealed, SigningKey, open, seal},
     error::{Error, Result},
     inject::CredentialFields,
     keyspace,
     model::SealedCredential,
-    port::{
-        AuditSink, Clock, Expect, Item, KeyContext, KeyPurpose, NonceStore, Rng, StoreError, Table, TableName,
-    },
+    port::{AuditSink, Clock, Item, KeyContext, KeyPurpose, NonceStore, Rng, Table, TableName},
     repo::Credentials,
     secret::Secret,
 };
@@ -65,22 +63,11 @@ impl SigningKeys {
         Self(keys)
     }
 
-    /// Whether the app's data key for signing keys is at hand without a read.
-    pub fn warm(&self, org: OrgId, app: AppId) -> bool {
-        self.0.warm(&context(org, app, KeyPurpose::Signing))
-    }
-
     /// Opens the signing key of an API key from its vault item.
-    pub(crate) async fn open(
-        &self,
-        table: &dyn Table,
-        key: &crate::model::ApiKey,
-        item: &Item,
-        ring: Option<&Item>,
-    ) -> Result<SigningKey> {
+    pub(crate) async fn open(&self, key: &crate::model::ApiKey, item: &Item) -> Result<SigningKey> {
         let sealed = Sealed::from_bytes(item.body.clone())?;
         let context = context(key.org_id, key.app_id, KeyPurpose::Signing);
-        let data_key = data_key(&self.0, table, &context, &sealed, ring).await?;
+        let data_key = self.0.open(&context, sealed.data_key()).await?;
         let bytes = open(&data_key, &signing_place(&item.key, key.id.into()), &sealed)?;
         SigningKey::from_bytes(bytes).map_err(|error| Error::Internal(error.to_string()))
     }
@@ -95,21 +82,10 @@ impl CredentialOpener {
         Self(keys)
     }
 
-    /// Whether the app's data key for credentials is at hand without a read.
-    pub fn warm(&self, org: OrgId, app: AppId) -> bool {
-        self.0.warm(&context(org, app, KeyPurpose::Credential))
-    }
-
     /// Opens a credential. The caller proves by `Authorized` (see `policy`) that it may.
-    pub(crate) async fn open(
-        &self,
-        table: &dyn Table,
-        org: OrgId,
-        credential: &SealedCredential,
-        ring: Option<&Item>,
-    ) -> Result<CredentialFields> {
+    pub(crate) async fn open(&self, org: OrgId, credential: &SealedCredential) -> Result<CredentialFields> {
         let context = context(org, credential.app_id, KeyPurpose::Credential);
-        let data_key = data_key(&self.0, table, &context, &credential.sealed, ring).await?;
+        let data_key = self.0.open(&context, credential.sealed.data_key()).await?;
         let key = keyspace::credential(credential.id);
         let place = Credentials::place(&key, credential.id, credential.seal_version);
         let plaintext = open(&data_key, &place, &credential.sealed)?;
@@ -118,7 +94,8 @@ impl CredentialOpener {
     }
 }
 
-/// Permission to seal. The portal is handed one; it cannot open what it sealed.
+/// Permission to seal. The portal is handed one; it cannot open what it sealed, and needs a key service that makes keys
+/// and unwraps none (docs/adr/0008-no-key-ring.md).
 #[derive(Clone)]
 pub struct Sealer(DataKeys);
 
@@ -135,7 +112,8 @@ impl Sealer {
         (id, seal_version): (CredentialId, u64),
         fields: &CredentialFields,
     ) -> Result<SealedCredential> {
-        let data_key = self.current(ports, &context(org, app, KeyPurpose::Credential)).await?;
+        let context = context(org, app, KeyPurpose::Credential);
+        let data_key = self.0.for_sealing(&context, ports.new_id()?).await?;
         let key = keyspace::credential(id);
         let place = Credentials::place(&key, id, seal_version);
         let plaintext = fields.to_plaintext().map_err(|error| Error::Internal(error.to_string()))?;
@@ -149,59 +127,10 @@ impl Sealer {
         key: &crate::model::ApiKey,
         plain_key: &Secret<String>,
     ) -> Result<Sealed> {
-        let data_key = self.current(ports, &context(key.org_id, key.app_id, KeyPurpose::Signing)).await?;
+        let context = context(key.org_id, key.app_id, KeyPurpose::Signing);
+        let data_key = self.0.for_sealing(&context, ports.new_id()?).await?;
         let row = keyspace::signing_key(&key.public_part);
         let place = signing_place(&row, key.id.into());
         Ok(seal(&data_key, &place, SigningKey::derive(plain_key).as_bytes(), ports.rng.as_ref())?)
     }
-
-    /// The app's current data key, made on first use. Two makers at once end with one ring.
-    async fn current(&self, ports: &Ports, context: &KeyContext) -> Result<Arc<DataKey>> {
-        let key = keyspace::data_keys(context.app, context.purpose);
-        let ring = match ports.table.get(TableName::Vault, &key).await? {
-            Some(item) => read_ring(&item)?,
-            None => {
-                let ring = self.0.create_ring(context, ports.new_id()?).await?;
-                let item = Item::new(key.clone(), ring.to_body());
-                match ports.table.put(TableName::Vault, item, Expect::Absent).await {
-                    Ok(_) => ring,
-                    Err(StoreError::Conflict) => {
-                        let item = ports.table.get(TableName::Vault, &key).await?;
-                        // Refused, and yet nobody wrote it: the store is contended. The caller may try again.
-                        read_ring(&item.ok_or(Error::Throttled)?)?
-                    }
-                    Err(other) => return Err(other.into()),
-                }
-            }
-        };
-        Ok(self.0.open(context, &ring, ring.current()).await?)
-    }
-}
-
-/// The data key that a sealed value names: from the cache, from the ring that was read along, or read now (once after a
-/// rotation).
-async fn data_key(
-    keys: &DataKeys,
-    table: &dyn Table,
-    context: &KeyContext,
-    sealed: &Sealed,
-    ring: Option<&Item>,
-) -> Result<Arc<DataKey>> {
-    let id = sealed.data_key_id();
-    if let Some(key) = keys.cached(context, id) {
-        return Ok(key);
-    }
-    let read;
-    let item = match ring {
-        Some(item) => item,
-        None => {
-            read = table.get(TableName::Vault, &keyspace::data_keys(context.app, context.purpose)).await?;
-            read.as_ref().ok_or_else(|| Error::Internal("the app has no data keys".to_owned()))?
-        }
-    };
-    Ok(keys.open(context, &read_ring(item)?, id).await?)
-}
-
-fn read_ring(item: &Item) -> Result<DataKeyRing> {
-    DataKeyRing::from_body(&item.body).map_err(|error| Error::Internal(error.to_string()))
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use alter_domain::port::NonceStore;
 use alter_table_contract::{CountingTable, Counts};
 use alter_tests::{
-    AgentClient, AppClient, GrantSpec, MemoryNonces, Mode, ScriptedClient, SecretSpec, Setup, TestApp,
-    TestVault,
+    AgentClient, AppClient, GrantSpec, KeySpec, MemoryNonces, Mode, ScriptedClient, SecretSpec, Setup,
+    TestApp, TestVault,
 };
 use axum::body::Body;
 use http::Response;
@@ -163,4 +163,25 @@ async fn a_second_vault_in_the_same_process_is_cold() {
         .await
         .ok();
     assert_eq!(vault.wrapper.unwraps(), before + 1);
+}
+
+/// Whoever seals may not open (docs/adr/0008-no-key-ring.md): for five minutes it makes one data key for each purpose.
+#[tokio::test]
+async fn sealing_makes_data_keys_and_opens_none_however_cold() {
+    let vault = TestVault::new().await;
+    let first = vault.app().await;
+    first.bearer(TOKEN, "api.example.com").await;
+    let made = vault.wrapper.made();
+    assert_eq!(made, 2);
+    for round in 1..=3 {
+        let app = TestApp { vault: vault.restarted(), ..first.clone() };
+        for _ in 0..5 {
+            app.key(KeySpec::default()).await;
+        }
+        for name in ["a", "b", "c"] {
+            let name = format!("{name}{round}").leak();
+            app.secret(SecretSpec::bearer(name, TOKEN, "api.example.com")).await;
+        }
+        assert_eq!((vault.wrapper.made(), vault.wrapper.unwraps()), (made + 2 * round, 0));
+    }
 }

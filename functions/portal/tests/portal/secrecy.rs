@@ -43,6 +43,23 @@ async fn no_answer_and_no_record_holds_a_value() {
     }
 }
 
+/// The key service of these tests opens no data key, as on AWS: not for an app that has sealed before, and not when the
+/// key in memory is too old (docs/adr/0008-no-key-ring.md).
+#[tokio::test]
+async fn sealing_again_after_minutes_opens_no_data_key() {
+    let vault = Vault::new().await;
+    let admin = vault.admin();
+    let app = vault.app("Demo").await;
+    let secrets = format!("/apps/{app}/secrets");
+    let (fields, key) = (json!({"token": CANARY}), json!({"name": "k"}));
+    let secret = json!({"template": "stripe", "fields": fields});
+    let id = admin.post(&secrets, secret).await.expect(201).text_at("secret_id");
+    admin.post(&format!("/apps/{app}/keys"), key.clone()).await.expect(201);
+    vault.clock.advance(3600);
+    admin.put(&format!("{secrets}/{id}/value"), json!({"fields": fields})).await.expect(200);
+    admin.post(&format!("/apps/{app}/keys"), key).await.expect(201);
+}
+
 #[tokio::test]
 async fn keys_and_tokens_are_shown_once() {
     let vault = Vault::new().await;

@@ -58,7 +58,6 @@ async fn nothing_is_left_half_written() {
         let at = |path: &str| format!("/apps/{app}{path}");
         let key = admin.post(&at("/keys"), json!({"name": "k"})).await.expect(201).text_at("key.key_id");
         let body = json!({"template": "stripe", "fields": {"token": CANARY}, "grant": {"principal": {"type": "system"}}});
-        // The first of each makes the app's data keys.
         admin.post(&at("/secrets"), body.clone()).await.expect(201);
         table.set(|options| {
             (options.conflicts, options.throttles, options.lost_answers) = (200, 100, 100);

@@ -1,4 +1,4 @@
-//! Data keys: making, rotating and opening them through the key wrapper, with a short memory.
+//! Data keys: making them for sealing and opening those that sealed values carry, with a short memory.
 
 use std::{
     collections::HashMap,
@@ -15,8 +15,7 @@ use jiff::SignedDuration;
 
 use super::{
     cache::KeyCache,
-    data_key::DataKey,
-    key_ring::{DataKeyRing, MAX_KEYS, RingKey},
+    data_key::{DataKey, WrappedDataKey},
 };
 use crate::port::{Clock, KeyContext, KeyWrapper, WrapError, WrappedKey};
 
@@ -29,7 +28,7 @@ const MAX_ENTRIES: usize = 10_000;
 /// Why no data key could be had. Nothing is sealed or opened then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The ring was wrapped by another key than the one this process holds: wrong key file, wrong account.
+    /// The data key was wrapped by another key than the one this process holds: wrong key file, wrong account.
     #[error("data key wrapped by another key")]
     NotMyKey,
     /// The wrapped key was changed, or belongs to another app or purpose.
@@ -38,15 +37,6 @@ pub enum KeyError {
     /// The key service could not be reached, or refused. Worth a retry by the caller's caller.
     #[error("key service unavailable: {0}")]
     Unavailable(String),
-    /// The ring has no key of this id.
-    #[error("no data key {0} in the ring")]
-    UnknownKey(DataKeyId),
-    /// The new key's id is in the ring already.
-    #[error("data key {0} is in the ring already")]
-    DuplicateKey(DataKeyId),
-    /// The ring holds as many keys as it may.
-    #[error("data key ring is full")]
-    RingFull,
 }
 
 impl From<WrapError> for KeyError {
@@ -68,11 +58,17 @@ struct State {
     wrapper: Arc<dyn KeyWrapper>,
     clock: Arc<dyn Clock>,
     cache: KeyCache,
-    /// Unwraps under way. Weak: when every caller has gone away, so has the unwrap.
-    flights: Mutex<HashMap<FlightKey, WeakShared<Flight>>>,
+    /// Calls to the key service under way. Weak: when every caller has gone away, so has the call.
+    flights: Mutex<HashMap<Asked, WeakShared<Flight>>>,
 }
 
-type FlightKey = (KeyContext, DataKeyId);
+/// What the key service is asked for. Callers who ask for the same share the answer.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Asked {
+    Make(KeyContext),
+    Open(KeyContext, DataKeyId, Vec<u8>),
+}
+
 type Flight = BoxFuture<'static, Result<Arc<DataKey>, KeyError>>;
 
 impl DataKeys {
@@ -81,54 +77,39 @@ impl DataKeys {
         Self(Arc::new(State { wrapper, clock, cache, flights: Mutex::default() }))
     }
 
-    /// Makes the first data key of an app and purpose. The caller stores the ring before it seals anything; the new key
-    /// is in memory already, so sealing needs no permission to unwrap.
-    pub async fn create_ring(&self, context: &KeyContext, id: DataKeyId) -> Result<DataKeyRing, KeyError> {
-        Ok(DataKeyRing::new(self.make_key(context, id).await?))
-    }
-
-    /// The ring with a fresh current key; the old keys stay, for what they sealed. To be stored with the old ring's
-    /// version as precondition, before the new key seals anything.
-    pub async fn rotate_ring(
+    /// A key to seal with: one that this process made for the context less than five minutes ago, or else a fresh one,
+    /// which takes the id `fresh`. Needs no permission to unwrap, and what it seals carries all that opening takes: there
+    /// is nothing to store first.
+    pub async fn for_sealing(
         &self,
         context: &KeyContext,
-        ring: &DataKeyRing,
-        id: DataKeyId,
-    ) -> Result<DataKeyRing, KeyError> {
-        if ring.get(id).is_some() {
-            return Err(KeyError::DuplicateKey(id));
+        fresh: DataKeyId,
+    ) -> Result<Arc<DataKey>, KeyError> {
+        let cached = || self.0.cache.sealing(context, &*self.0.clock);
+        match cached() {
+            Some(key) => Ok(key),
+            None => {
+                let make = make(Arc::clone(&self.0), *context, fresh);
+                self.ask(Asked::Make(*context), cached, make).await
+            }
         }
-        if ring.keys().len() >= MAX_KEYS {
-            return Err(KeyError::RingFull);
-        }
-        Ok(ring.with_current(self.make_key(context, id).await?))
     }
 
-    /// The key if it is in memory. No I/O.
-    pub fn cached(&self, context: &KeyContext, id: DataKeyId) -> Option<Arc<DataKey>> {
-        self.0.cache.get(context, id, &*self.0.clock)
-    }
-
-    /// Whether any key of this context is in memory: then a call probably needs no ring.
-    pub fn warm(&self, context: &KeyContext) -> bool {
-        self.0.cache.has_any(context, &*self.0.clock)
-    }
-
-    /// The key from memory, or by one unwrap that all callers of this moment share. A failure is told to those callers
-    /// and forgotten.
+    /// The key that a sealed value carries: from memory, or by one unwrap that all callers of this moment share. A failure
+    /// is told to those callers and forgotten.
     pub async fn open(
         &self,
         context: &KeyContext,
-        ring: &DataKeyRing,
-        id: DataKeyId,
+        key: WrappedDataKey<'_>,
     ) -> Result<Arc<DataKey>, KeyError> {
-        if let Some(key) = self.cached(context, id) {
-            return Ok(key);
-        }
-        let wrapped = &ring.get(id).ok_or(KeyError::UnknownKey(id))?.wrapped;
-        match self.join_or_start(context, id, wrapped) {
-            Joined::Landed(key) => Ok(key),
-            Joined::Flying(flight) => flight.await,
+        let cached = || self.0.cache.opening(context, key, &*self.0.clock);
+        match cached() {
+            Some(key) => Ok(key),
+            None => {
+                let asked = Asked::Open(*context, key.id, key.wrapped.to_vec());
+                let unwrap = unwrap(Arc::clone(&self.0), *context, key.id, WrappedKey(key.wrapped.to_vec()));
+                self.ask(asked, cached, unwrap).await
+            }
         }
     }
 
@@ -143,38 +124,34 @@ impl DataKeys {
         sweep(Arc::downgrade(&self.0), SWEEP)
     }
 
-    async fn make_key(&self, context: &KeyContext, id: DataKeyId) -> Result<RingKey, KeyError> {
-        let (material, wrapped) = self.0.wrapper.generate(context).await?;
-        let key = DataKey::new(id, material).map_err(|_| KeyError::Tampered)?;
-        let created_at = self.0.clock.now();
-        self.0.cache.insert(context, Arc::new(key), created_at);
-        Ok(RingKey { id, wrapped, created_at })
+    /// Joins whoever asks for the same, or asks.
+    async fn ask(
+        &self,
+        asked: Asked,
+        cached: impl Fn() -> Option<Arc<DataKey>>,
+        work: impl Future<Output = Result<Arc<DataKey>, KeyError>> + Send + 'static,
+    ) -> Result<Arc<DataKey>, KeyError> {
+        let flight = {
+            let mut flights = self.0.flights();
+            if let Some(flight) = flights.get(&asked).and_then(WeakShared::upgrade) {
+                flight
+            } else if let Some(key) = cached() {
+                // A flight enters its key into the cache before it leaves the list, so looking again here misses none.
+                return Ok(key);
+            } else {
+                let flight: Shared<Flight> = land(Arc::clone(&self.0), asked.clone(), work).boxed().shared();
+                if let Some(weak) = flight.downgrade() {
+                    flights.insert(asked, weak);
+                }
+                flight
+            }
+        };
+        flight.await
     }
-
-    fn join_or_start(&self, context: &KeyContext, id: DataKeyId, wrapped: &WrappedKey) -> Joined {
-        let mut flights = self.0.flights();
-        if let Some(flight) = flights.get(&(*context, id)).and_then(WeakShared::upgrade) {
-            return Joined::Flying(flight);
-        }
-        // A flight enters its key into the cache before it leaves the list, so looking again here misses none.
-        if let Some(key) = self.cached(context, id) {
-            return Joined::Landed(key);
-        }
-        let flight = unwrap(Arc::clone(&self.0), *context, id, wrapped.clone()).boxed().shared();
-        if let Some(weak) = flight.downgrade() {
-            flights.insert((*context, id), weak);
-        }
-        Joined::Flying(flight)
-    }
-}
-
-enum Joined {
-    Landed(Arc<DataKey>),
-    Flying(Shared<Flight>),
 }
 
 impl State {
-    fn flights(&self) -> std::sync::MutexGuard<'_, HashMap<FlightKey, WeakShared<Flight>>> {
+    fn flights(&self) -> std::sync::MutexGuard<'_, HashMap<Asked, WeakShared<Flight>>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -184,21 +161,35 @@ impl State {
     }
 }
 
+async fn land(
+    state: Arc<State>,
+    asked: Asked,
+    work: impl Future<Output = Result<Arc<DataKey>, KeyError>>,
+) -> Result<Arc<DataKey>, KeyError> {
+    let answer = work.await;
+    state.flights().remove(&asked);
+    answer
+}
+
+async fn make(state: Arc<State>, context: KeyContext, id: DataKeyId) -> Result<Arc<DataKey>, KeyError> {
+    let (material, wrapped) = state.wrapper.generate(&context).await?;
+    // Nothing stored is at fault here: the key service made what nobody could use.
+    let key = DataKey::new(id, wrapped, material).map_err(|bad| KeyError::Unavailable(bad.to_string()))?;
+    let key = Arc::new(key);
+    state.cache.insert_made(&context, &key, state.clock.now());
+    Ok(key)
+}
+
 async fn unwrap(
     state: Arc<State>,
     context: KeyContext,
     id: DataKeyId,
     wrapped: WrappedKey,
 ) -> Result<Arc<DataKey>, KeyError> {
-    let unwrapped = state.wrapper.unwrap(&context, &wrapped).await;
-    let opened = unwrapped
-        .map_err(KeyError::from)
-        .and_then(|material| DataKey::new(id, material).map(Arc::new).map_err(|_| KeyError::Tampered));
-    if let Ok(key) = &opened {
-        state.cache.insert(&context, Arc::clone(key), state.clock.now());
-    }
-    state.flights().remove(&(context, id));
-    opened
+    let material = state.wrapper.unwrap(&context, &wrapped).await?;
+    let key = Arc::new(DataKey::new(id, wrapped, material).map_err(|_| KeyError::Tampered)?);
+    state.cache.insert_opened(&context, &key, state.clock.now());
+    Ok(key)
 }
 
 async fn sweep(state: Weak<State>, period: Duration) {

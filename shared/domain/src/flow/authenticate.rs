@@ -71,9 +71,9 @@ impl Caller {
 /// Authenticates a call that needs nothing but its caller, and uses up its nonce.
 pub async fn authenticate(ports: &Ports, signing: &SigningKeys, presented: &Presented) -> Result<Caller> {
     let mut loaded = Loaded::new(None);
-    loaded.first_round(ports, presented, None, None).await?;
-    loaded.second_round(ports, presented, signing, None).await?;
-    let caller = verify(ports, signing, presented, &loaded, ports.clock.now()).await?;
+    loaded.first_round(ports, presented, None).await?;
+    loaded.second_round(ports).await?;
+    let caller = verify(signing, presented, &loaded, ports.clock.now()).await?;
     if ports.nonces.claim(claim(&caller, presented)).await? { Ok(caller) } else { Err(Error::NonceReplayed) }
 }
 
@@ -88,7 +88,6 @@ pub(super) fn claim(caller: &Caller, presented: &Presented) -> NonceClaim {
 
 /// Checks key, signature and agent against what was read. A key's state is told only to who holds the key.
 pub(super) async fn verify(
-    ports: &Ports,
     signing: &SigningKeys,
     presented: &Presented,
     loaded: &Loaded<'_>,
@@ -104,9 +103,7 @@ pub(super) async fn verify(
         }
         None => {
             let item = loaded.item(Slot::Signing).ok_or(Error::InvalidKey)?;
-            let table = ports.table.as_ref();
-            let signing_key = signing.open(table, &key, item, loaded.item(Slot::SigningRing)).await?;
-            presented.verify(&signing_key)?;
+            presented.verify(&signing.open(&key, item).await?)?;
         }
     }
     key.usable(now)?;
@@ -137,13 +134,11 @@ fn acting_for(presented: &Presented, loaded: &Loaded<'_>, key: &ApiKey) -> Resul
     match key.holder {
         KeyHolder::Agent { agent_id } if agent_id == named => Ok(None),
         KeyHolder::Agent { .. } => Err(Error::CallerAgentMismatch),
-        KeyHolder::App => {
-            match loaded.agent(Slot::ActingAgent)? {
-                Some(agent) if agent.id == named && agent.app_id == key.app_id && agent.usable().is_ok() => {
-                    Ok(Some(named))
-                }
-                _ => Err(Error::CallerAgentUnresolved),
+        KeyHolder::App => match loaded.agent(Slot::ActingAgent)? {
+            Some(agent) if agent.id == named && agent.app_id == key.app_id && agent.usable().is_ok() => {
+                Ok(Some(named))
             }
-        }
+            _ => Err(Error::CallerAgentUnresolved),
+        },
     }
 }

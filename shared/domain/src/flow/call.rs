@@ -105,7 +105,7 @@ impl CallService {
             }
             Ok((authorized, target, head)) => {
                 // Intent, nonce and opening are one round. The credential is opened only now, and used only if both held.
-                let open = self.open(authorized, loaded.item(Slot::CredentialRing), &caller);
+                let open = self.open(authorized, &caller);
                 let (claimed, recorded, opened) =
                     tokio::join!(claim, ports.audit.record(event.encode()?), open);
                 recorded?;
@@ -147,11 +147,9 @@ impl CallService {
             Selector::Provider { .. } => None,
         };
         let mut loaded = Loaded::new(Some(&self.relations));
-        let services = Some((&self.signing, &self.opener));
-        loaded.first_round(ports, presented, services, named).await?;
-        let by_id = Some(&self.opener);
-        loaded.second_round(ports, presented, &self.signing, by_id).await?;
-        let caller = verify(ports, &self.signing, presented, &loaded, ports.clock.now()).await?;
+        loaded.first_round(ports, presented, named).await?;
+        loaded.second_round(ports).await?;
+        let caller = verify(&self.signing, presented, &loaded, ports.clock.now()).await?;
         let Selector::Provider { provider_id, label, app_user_id } = &call.selector else {
             return Ok((caller, loaded, Ok(())));
         };
@@ -165,7 +163,7 @@ impl CallService {
         match found {
             Ok(grant) => {
                 loaded.read_grant(ports, grant).await?;
-                loaded.second_round(ports, presented, &self.signing, by_id).await?;
+                loaded.second_round(ports).await?;
                 Ok((caller, loaded, Ok(())))
             }
             Err(error) => Ok((caller, loaded, Err(error))),
@@ -230,14 +228,9 @@ impl CallService {
         Ok(target)
     }
 
-    async fn open(
-        &self,
-        authorized: Authorized,
-        ring: Option<&crate::port::Item>,
-        caller: &Caller,
-    ) -> Result<Opened> {
+    async fn open(&self, authorized: Authorized, caller: &Caller) -> Result<Opened> {
         let (_, secret, credential) = authorized.into_parts();
-        let fields = self.opener.open(self.ports.table.as_ref(), caller.org_id, &credential, ring).await?;
+        let fields = self.opener.open(caller.org_id, &credential).await?;
         Ok(Opened { secret, fields })
     }
 

@@ -1,12 +1,12 @@
 //! Reading what a call needs: one strongly consistent batch when warm, two when cold.
 //!
-//! Relations that never change (key → app and agent, grant → secret and credential) are remembered, so that a warm call
+//! Relations that never change (key → agent, grant → secret and credential) are remembered, so that a warm call
 //! can name all its items at once. Nothing that may change is remembered: status, expiry and rules are read every time (and
 //! decoded anew when the bytes that were read are not those of last time).
 
 use std::sync::Arc;
 
-use alter_api_types::{AgentId, AppId, CredentialId, GrantId, OrgId, SecretId};
+use alter_api_types::{AgentId, CredentialId, GrantId, SecretId};
 use quick_cache::sync::Cache;
 
 use crate::{
@@ -14,9 +14,9 @@ use crate::{
     error::Result,
     keyspace,
     model::{Agent, ApiKey, Grant, KeyHolder, ManagedSecret, SealedCredential},
-    port::{Item, Key, KeyPurpose, TableName},
+    port::{Item, Key, TableName},
     repo::{Credentials, Decoded, decode},
-    state::{CredentialOpener, Ports, SigningKeys},
+    state::Ports,
 };
 
 /// What can be read for a call.
@@ -24,7 +24,6 @@ use crate::{
 pub(super) enum Slot {
     Key,
     Signing,
-    SigningRing,
     /// The agent whose own key was presented.
     Agent,
     /// The agent that an app's key acts for.
@@ -32,15 +31,12 @@ pub(super) enum Slot {
     Grant,
     Secret,
     Credential,
-    CredentialRing,
 }
 
-const SLOTS: usize = 9;
+const SLOTS: usize = 7;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct KeyRelation {
-    org: OrgId,
-    app: AppId,
     agent: Option<AgentId>,
 }
 
@@ -163,7 +159,6 @@ impl<'r> Loaded<'r> {
         &mut self,
         ports: &Ports,
         presented: &Presented,
-        services: Option<(&SigningKeys, &CredentialOpener)>,
         grant: Option<GrantId>,
     ) -> Result<()> {
         let public_part = presented.public_part();
@@ -177,18 +172,12 @@ impl<'r> Loaded<'r> {
         if let Some(id) = grant {
             wanted.push((Slot::Grant, TableName::Main, keyspace::grant(id)));
         }
-        if let (Some(relations), Some((signing, opener))) = (self.memory, services) {
+        if let Some(relations) = self.memory {
             let (key, known) =
                 (relations.keys.get(public_part), grant.and_then(|id| relations.grants.get(&id)));
             self.complete = key.is_some() && known.is_some();
             if let Some(key) = key {
                 wanted.extend(key.agent.map(|id| (Slot::Agent, TableName::Main, keyspace::agent(id))));
-                if presented.plain_key().is_none() && !signing.warm(key.org, key.app) {
-                    wanted.push(ring(Slot::SigningRing, key.app, KeyPurpose::Signing));
-                }
-                if grant.is_some() && !opener.warm(key.org, key.app) {
-                    wanted.push(ring(Slot::CredentialRing, key.app, KeyPurpose::Credential));
-                }
             }
             if let Some(known) = known {
                 wanted.extend(of_grant(known));
@@ -198,13 +187,7 @@ impl<'r> Loaded<'r> {
     }
 
     /// Reads what only the first round could name.
-    pub(super) async fn second_round(
-        &mut self,
-        ports: &Ports,
-        presented: &Presented,
-        signing: &SigningKeys,
-        call: Option<&CredentialOpener>,
-    ) -> Result<()> {
+    pub(super) async fn second_round(&mut self, ports: &Ports) -> Result<()> {
         if self.complete {
             return Ok(());
         }
@@ -216,18 +199,11 @@ impl<'r> Loaded<'r> {
                 KeyHolder::Agent { agent_id } => Some(agent_id),
             };
             wanted.extend(agent.map(|id| (Slot::Agent, TableName::Main, keyspace::agent(id))));
-            if presented.plain_key().is_none() && !signing.warm(key.org_id, key.app_id) {
-                wanted.push(ring(Slot::SigningRing, key.app_id, KeyPurpose::Signing));
-            }
-            if let (Some(relations), Some(opener)) = (self.memory, call) {
-                let relation = KeyRelation { org: key.org_id, app: key.app_id, agent };
-                remember(&relations.keys, key.public_part.clone(), relation);
-                if !opener.warm(key.org_id, key.app_id) {
-                    wanted.push(ring(Slot::CredentialRing, key.app_id, KeyPurpose::Credential));
-                }
+            if let Some(relations) = self.memory {
+                remember(&relations.keys, key.public_part.clone(), KeyRelation { agent });
             }
         }
-        if let (Some(relations), Some(_)) = (self.memory, call)
+        if let Some(relations) = self.memory
             && !(self.has(Slot::Secret) && self.has(Slot::Credential))
             && let Some(grant) = self.grant()?
             && key.is_some_and(|key| key.app_id == grant.app_id)
@@ -256,8 +232,4 @@ fn of_grant(grant: GrantRelation) -> [(Slot, TableName, Key); 2] {
         (Slot::Secret, TableName::Main, keyspace::secret(grant.secret)),
         (Slot::Credential, TableName::Vault, keyspace::credential(grant.credential)),
     ]
-}
-
-fn ring(slot: Slot, app: AppId, purpose: KeyPurpose) -> (Slot, TableName, Key) {
-    (slot, TableName::Vault, keyspace::data_keys(app, purpose))
 }

@@ -22,7 +22,7 @@ pub const INDEX_COUNT: usize = 3;
 pub enum TableName {
     /// Configuration, grants, users, sessions.
     Main,
-    /// Sealed credentials, sealed signing keys, wrapped data keys.
+    /// Sealed credentials and sealed signing keys.
     Vault,
     /// Audit rows.
     Audit,

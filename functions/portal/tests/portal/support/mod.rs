@@ -1,6 +1,7 @@
 //! A portal over an in-memory table, and clients that differ by their token.
 
 mod answer;
+mod makes_only;
 mod yielding;
 
 use std::sync::{
@@ -29,7 +30,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 pub(crate) use self::answer::{Answer, column};
-use self::yielding::Yielding;
+use self::{makes_only::MakesOnly, yielding::Yielding};
 
 /// A value that must never be seen again.
 pub(crate) const CANARY: &str = "sk_canary_4f9a/77+e1=";
@@ -78,7 +79,7 @@ impl Vault {
             clock: Arc::clone(&clock) as _,
             rng: Arc::clone(&rng) as _,
         };
-        let wrapper = KeyFile::open_or_create(&key_dir.path().join("vault.key"), rng).unwrap();
+        let wrapper = MakesOnly(KeyFile::open_or_create(&key_dir.path().join("vault.key"), rng).unwrap());
         let keys = DataKeys::new(Arc::new(wrapper), Arc::clone(&clock) as Arc<dyn Clock>);
         let router = alter_portal::router(PortalState::new(ports.clone(), Sealer::new(keys)));
         let org = ports.new_id().unwrap();
