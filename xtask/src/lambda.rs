@@ -6,7 +6,9 @@ mod e2e;
 mod glibc;
 mod runtime;
 
-use crate::{Context, command::Result, gate::Done, template};
+use std::path::{Path, PathBuf};
+
+use crate::{Context, command::Result, gate::Done, python, template};
 
 pub(crate) const USAGE: &str =
     "cargo xtask lambda build | bench [--spawns N] [--as-built] | e2e [PYTEST ARGS]";
@@ -41,6 +43,11 @@ impl Function {
             name => format!("alter-{name}"),
         }
     }
+}
+
+/// The Python that runs and checks the emulated account.
+pub(crate) fn emulator_tools(context: &Context) -> Result<PathBuf> {
+    python::tools(context, "aws", Path::new("tests/aws/requirements.txt"))
 }
 
 /// `cargo xtask lambda …`.

@@ -1,12 +1,10 @@
 //! The template of the deployment on AWS (`template.yaml`): what `infra/check` says of it.
 
-use std::path::Path;
-
 use crate::{
     Context,
     command::{Result, program, run as run_command, watch},
     gate::Done,
-    python, suites,
+    lambda, python, suites,
 };
 
 const USAGE: &str = "usage: cargo xtask template check | permissions";
@@ -30,6 +28,7 @@ pub(crate) fn permissions(context: &Context) -> Result {
     run_command(program(environment(context)?, &context.root).arg("infra/check/permissions.py"))
 }
 
+/// The same as the end-to-end test's: it has what translates and lints.
 fn environment(context: &Context) -> Result<std::path::PathBuf> {
-    python::tools(context, "template", Path::new("infra/check/requirements.txt"))
+    lambda::emulator_tools(context)
 }

@@ -1,8 +1,8 @@
 //! `cargo xtask lambda e2e`: the template deployed into an emulated account, with the real binaries (`tests/aws`).
 
-use std::{fs, path::Path};
+use std::{fs, path::PathBuf};
 
-use super::{FUNCTIONS, TEST_ONLY};
+use super::{FUNCTIONS, TEST_ONLY, emulator_tools};
 use crate::{
     Context,
     command::{Result, program, run as run_command, watch},
@@ -10,16 +10,13 @@ use crate::{
     python, suites, system,
 };
 
-/// What runs and checks the emulated account.
-pub(crate) const REQUIREMENTS: &str = "tests/aws/requirements.txt";
-
 /// Builds the functions, and runs the suite with these arguments for pytest.
 ///
 /// The binaries are those of the ordinary development build, so that most of what they are made of is there already when
 /// this is a step of `cargo xtask test`. They differ from the ones that are deployed in how they are optimised, and in the
 /// feature `emulator`: it lets a call go to this machine, where the test's provider is.
 pub(crate) fn run(context: &Context, arguments: &[&str]) -> Result<Done> {
-    let python = python::tools(context, "aws", Path::new(REQUIREMENTS))?;
+    let python = emulator_tools(context)?;
     let binaries = build(context)?;
     let suite = context.root.join("tests/aws");
     let mut pytest = program(&python, &suite);
@@ -30,7 +27,7 @@ pub(crate) fn run(context: &Context, arguments: &[&str]) -> Result<Done> {
 }
 
 /// The directory with the functions, named after their binaries and without symbols: they are copied a few times.
-fn build(context: &Context) -> Result<std::path::PathBuf> {
+fn build(context: &Context) -> Result<PathBuf> {
     system::need_c_compiler()?;
     let mut cargo = program(&context.cargo, &context.root);
     // The whole workspace: a part of it would want other features of shared dependencies, and so builds of their own.
