@@ -217,7 +217,7 @@ impl TestVault {
             rules: self.rules,
             relations: Arc::clone(&self.relations),
         };
-        let proxy = ProxyState { calls, timeouts: self.timeouts };
+        let proxy = ProxyState { timeouts: self.timeouts, ..ProxyState::new(calls) };
         let portal = PortalState::new(ports.clone(), self.sealer());
         let routes = Router::new()
             .merge(alter_proxy::router(proxy))

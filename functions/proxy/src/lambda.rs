@@ -15,6 +15,8 @@ use alter_domain::{
 const ALLOW_LOOPBACK_HTTP: bool = cfg!(feature = "emulator");
 /// How many relations (key → app, grant → secret) an instance remembers: some 200 bytes each.
 const RELATIONS: usize = 20_000;
+/// How much of a reply fits, in base64 and with its headers, into the 6 MB that a function may answer.
+pub const REPLY_LIMIT: usize = 4_456_448;
 
 /// The call over an account's adapters, with the one function's permission to open credentials.
 pub fn call_service(account: &Account) -> Result<CallService, StartError> {

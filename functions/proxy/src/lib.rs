@@ -12,7 +12,10 @@ mod token;
 
 use std::{sync::Arc, time::Duration};
 
-use alter_domain::{flow::CallService, port::HttpClient};
+use alter_domain::{
+    flow::{CallService, PROXY_REPLY_LIMIT},
+    port::HttpClient,
+};
 use axum::{Router, routing};
 
 /// How long calls may take.
@@ -35,17 +38,26 @@ impl Default for Timeouts {
 pub struct ProxyState {
     pub calls: CallService,
     pub timeouts: Timeouts,
+    /// How much of a provider's reply `/sdk/proxy` passes on, in bytes; the rest is cut off, and the answer says so.
+    pub reply_limit: usize,
 }
 
 impl ProxyState {
     pub fn new(calls: CallService) -> Self {
-        Self { calls, timeouts: Timeouts::default() }
+        Self { calls, timeouts: Timeouts::default(), reply_limit: PROXY_REPLY_LIMIT }
     }
 
     /// The same state with a client of its own, for a runtime of its own.
     #[must_use]
     pub fn with_http(mut self, http: Arc<dyn HttpClient>) -> Self {
         self.calls.http = http;
+        self
+    }
+
+    /// The same state where an answer may not be as long as elsewhere.
+    #[must_use]
+    pub fn with_reply_limit(mut self, bytes: usize) -> Self {
+        self.reply_limit = bytes;
         self
     }
 }

@@ -6,7 +6,7 @@ use alter_api_types::proxy::{ProxyRequest, ProxyResponse};
 use alter_domain::{
     Error, Result,
     auth::Presented,
-    flow::{Call, CallBody, Collected, PROXY_REPLY_LIMIT, Selector, authenticate},
+    flow::{Call, CallBody, Collected, Selector, authenticate},
     web::{PeerIp, read_body, read_json},
 };
 use axum::{
@@ -55,7 +55,7 @@ async fn answer(
     };
     let in_flight = calls.start(&presented, call, body, deadline).await?;
     let call_id = in_flight.call_id.to_string();
-    let collected = in_flight.record.collect(in_flight.response, PROXY_REPLY_LIMIT, deadline).await?;
+    let collected = in_flight.record.collect(in_flight.response, state.reply_limit, deadline).await?;
     Ok(view(&collected, call_id))
 }
 

@@ -3,8 +3,14 @@
 use std::process::ExitCode;
 
 use alter_adapter_aws::lambda;
-use alter_proxy::{ProxyState, lambda::call_service, router};
+use alter_proxy::{
+    ProxyState,
+    lambda::{REPLY_LIMIT, call_service},
+    router,
+};
 
 fn main() -> ExitCode {
-    lambda::serve("proxy", |account| Ok(router(ProxyState::new(call_service(account)?))))
+    lambda::serve("proxy", |account| {
+        Ok(router(ProxyState::new(call_service(account)?).with_reply_limit(REPLY_LIMIT)))
+    })
 }

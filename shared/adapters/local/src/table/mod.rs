@@ -168,9 +168,9 @@ impl SqliteTable {
             return self.read(*table, |connection| read::get_many(connection, keys, items));
         }
         if !missing.is_empty() {
-            let read = missing.iter().filter_map(|(position, (table, _))| {
-                Some((*table, items.get(*position)?.as_ref()?))
-            });
+            let read = missing
+                .iter()
+                .filter_map(|(position, (table, _))| Some((*table, items.get(*position)?.as_ref()?)));
             cache.keep(moment, read);
         }
         Ok(())
