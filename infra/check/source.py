@@ -69,6 +69,45 @@ def binaries() -> dict[str, str]:
     return found
 
 
+# What a type in a function's state can make the key service do.
+KEY_RIGHTS = {
+    "SigningKeys": {("kms:Decrypt", "signing")},
+    "CredentialOpener": {("kms:Decrypt", "credential")},
+    "Sealer": {("kms:GenerateDataKey", "credential"), ("kms:GenerateDataKey", "signing")},
+}
+
+
+def key_rights() -> dict[str, set[tuple[str, str]]]:
+    """For each binary, which uses of the vault key its state has the means for."""
+    found = {}
+    for binary, crate in binaries().items():
+        if binary in NOT_ON_AWS:
+            continue
+        text = _read(ROOT / crate / "src/lib.rs")
+        states = re.findall(r"pub struct (\w+State) \{", text)
+        rights: set[tuple[str, str]] = set()
+        for state in states:
+            rights |= _rights_of(state, text)
+        if not states and "data_keys" in _read(ROOT / crate / "src/bin" / f"{binary}.rs"):
+            raise SystemExit(f"{crate} has keys and no state that says for what")
+        found[binary] = rights
+    return found
+
+
+def _rights_of(name: str, text: str) -> set[tuple[str, str]]:
+    """Of the fields of a struct, and of the structs of the domain that it is made of."""
+    body = re.search(rf"pub struct {name} \{{(.*?)\n\}}", text, re.DOTALL)
+    if body is None:
+        raise SystemExit(f"{name} is not written as it was")
+    rights: set[tuple[str, str]] = set()
+    for kind in re.findall(r"^    (?:pub )?\w+: (\w+),$", body[1], re.MULTILINE):
+        if kind in KEY_RIGHTS:
+            rights |= KEY_RIGHTS[kind]
+        elif kind == "CallService":
+            rights |= _rights_of(kind, _read(ROOT / "shared/domain/src/flow/call.rs"))
+    return rights
+
+
 def schema() -> dict[str, object]:
     """Attributes of the tables' keys, the attribute of expiry, and the indexes."""
     text = _read(ROOT / SCHEMA)

@@ -1,0 +1,32 @@
+"""The vault key's users are those whose state in the code has the means, and for what it has them."""
+
+from __future__ import annotations
+
+import unittest
+
+import source
+from rules_access import VAULT_KEY
+
+
+def _role(binary: str) -> str:
+    return "".join(part.capitalize() for part in binary.split("-")) + "Role"
+
+
+class State(unittest.TestCase):
+    def test_the_vault_key_is_for_what_the_states_hold(self) -> None:
+        held: dict[tuple[str, str], set[str]] = {}
+        for binary, rights in source.key_rights().items():
+            for use in rights:
+                held.setdefault(use, set()).add(_role(binary))
+        # The template is held to the same table by a rule of its own.
+        self.assertEqual(held, VAULT_KEY)
+
+    def test_every_function_is_read(self) -> None:
+        rights = source.key_rights()
+        self.assertEqual(rights["audit-writer"], set())
+        self.assertEqual(rights["grants"], {("kms:Decrypt", "signing")})
+        self.assertEqual(rights["proxy"], {("kms:Decrypt", "signing"), ("kms:Decrypt", "credential")})
+
+
+if __name__ == "__main__":
+    unittest.main()
