@@ -4,6 +4,7 @@
 
 mod audit_sink;
 mod clock;
+pub mod cursor;
 mod http_client;
 mod key_wrapper;
 pub mod limits;

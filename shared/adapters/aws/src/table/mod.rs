@@ -21,7 +21,6 @@
 //! operations. It never scans, and never describes, creates or changes a table.
 
 mod counter;
-mod cursor;
 mod error;
 mod read;
 mod retry;

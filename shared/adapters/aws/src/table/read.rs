@@ -2,12 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use alter_domain::port::{Item, Key, Page, Query, StoreError, TableName};
+use alter_domain::port::{Item, Key, Page, Query, StoreError, TableName, cursor::Position};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use super::{
     DynamoTable,
-    cursor::Position,
     error::failure,
     retry::Backoff,
     schema::{self, Attributes, SCHEMA},

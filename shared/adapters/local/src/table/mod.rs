@@ -6,7 +6,6 @@
 
 mod cache;
 mod checkpoint;
-mod cursor;
 mod read;
 mod schema;
 mod write;

@@ -1,13 +1,12 @@
 //! Reads on one connection.
 
-use alter_domain::port::{INDEX_COUNT, Index, Item, Key, Page, Query, StoreError, TableName, Version};
+use alter_domain::port::{
+    INDEX_COUNT, Index, Item, Key, Page, Query, StoreError, TableName, Version, cursor::Position,
+};
 use bytes::Bytes;
 use rusqlite::{CachedStatement, Connection, Row, ToSql, types::ValueRef};
 
-use super::{
-    cursor::Position,
-    schema::{name, store_error},
-};
+use super::schema::{name, store_error};
 
 /// DynamoDB ends a page at 1 MB; so do we, so that nobody comes to rely on more.
 const PAGE_BYTES: usize = 1 << 20;

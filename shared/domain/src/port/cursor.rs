@@ -1,20 +1,22 @@
-//! The position after a page: opaque to the caller, bound to its query, checked when it comes back.
+//! The position after a page, as every table hands it out: opaque to the caller, bound to its query, checked when it comes
+//! back. Not DynamoDB's `LastEvaluatedKey` as it is, which DynamoDB accepts for other queries of the same table.
 
-use alter_domain::port::{Index, Key, Query, StoreError};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use super::{Index, Key, Query, StoreError};
 
 const FORMAT: u8 = 1;
 
 /// The last item of a page. In an index many items may share one sort part, so the primary key is part of the position.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Position {
+pub struct Position {
     /// The sort part that orders the query: the index's, or the primary key's.
-    pub(super) order: String,
-    pub(super) key: Key,
+    pub order: String,
+    pub key: Key,
 }
 
 impl Position {
-    pub(super) fn encode(&self, query: &Query) -> String {
+    pub fn encode(&self, query: &Query) -> String {
         let mut bytes = vec![FORMAT];
         bytes.extend(tag(query).to_le_bytes());
         for part in [&self.order, &self.key.partition, &self.key.sort] {
@@ -29,7 +31,7 @@ impl Position {
 
     /// Refuses what this query did not hand out. That guards against mix-ups, not forgery: a forged position still reads
     /// nothing but the query's own partition.
-    pub(super) fn decode(cursor: &str, query: &Query) -> Result<Self, StoreError> {
+    pub fn decode(cursor: &str, query: &Query) -> Result<Self, StoreError> {
         let parse = || {
             let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
             let (bytes, checksum) = bytes.split_last_chunk::<4>()?;
@@ -71,9 +73,7 @@ fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use alter_domain::port::TableName;
-
-    use super::*;
+    use super::{super::TableName, *};
 
     fn position() -> Position {
         Position { order: "o".into(), key: Key::new("p", "s") }
