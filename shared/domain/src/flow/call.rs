@@ -94,20 +94,21 @@ impl CallService {
         let now = ports.clock.now();
         let id: EventId = ports.id_at(now)?;
         let mut event = intent(id, &caller, &call, now);
-        let claim = ports.nonces.claim(claim(&caller, presented));
+        let claim = claim(&caller, presented);
+        let audit = ports.audit.as_ref();
         match self.decide(&caller, &call, &loaded, found, &mut event, now) {
             Err(error) => {
                 event.phase = Phase::Final;
                 event.outcome = Some(refusal(&error));
-                let (claimed, recorded) = tokio::join!(claim, ports.audit.record(event.encode()?));
+                let (claimed, recorded) = ports.nonces.claim_and_record(claim, audit, event.encode()?).await;
                 recorded?;
                 if claimed? { Err(error) } else { Err(Error::NonceReplayed) }
             }
             Ok((authorized, target, head)) => {
                 // Intent, nonce and opening are one round. The credential is opened only now, and used only if both held.
                 let open = self.open(authorized, &caller);
-                let (claimed, recorded, opened) =
-                    tokio::join!(claim, ports.audit.record(event.encode()?), open);
+                let intake = ports.nonces.claim_and_record(claim, audit, event.encode()?);
+                let ((claimed, recorded), opened) = tokio::join!(intake, open);
                 recorded?;
                 let result = match claimed {
                     Ok(true) => match opened {

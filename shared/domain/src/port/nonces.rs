@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alter_api_types::KeyId;
 use async_trait::async_trait;
 
-use super::{Expect, Item, StoreError, Table, TableName};
+use super::{AuditError, AuditSink, Expect, Item, Record, StoreError, Table, TableName};
 use crate::keyspace;
 
 /// A nonce as it arrived on a correctly signed request.
@@ -21,6 +21,17 @@ pub struct NonceClaim {
 pub trait NonceStore: Send + Sync {
     /// `Ok(true)`: first use, remembered durably. `Ok(false)`: seen before.
     async fn claim(&self, claim: NonceClaim) -> Result<bool, StoreError>;
+
+    /// Claims a call's nonce and records its intent, at once. A store that is the sink as well may do both by one write;
+    /// each answer is the same as if they had been asked for apart.
+    async fn claim_and_record(
+        &self,
+        claim: NonceClaim,
+        audit: &dyn AuditSink,
+        record: Record,
+    ) -> (Result<bool, StoreError>, Result<(), AuditError>) {
+        tokio::join!(self.claim(claim), audit.record(record))
+    }
 }
 
 /// Nonces as items of the main table, written with a conditional put.

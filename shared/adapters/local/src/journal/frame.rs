@@ -18,7 +18,10 @@ const RECORD_HEADER: usize = 5;
 pub(super) const FULL_PAYLOAD: usize = 1 << 20;
 /// The largest record: an audit row is an item of the table, at most 400 KB.
 pub(super) const MAX_RECORD: usize = 1 << 20;
-const MAX_PAYLOAD: usize = FULL_PAYLOAD + MAX_RECORD + RECORD_HEADER;
+/// A frame that is not full takes one record and one nonce more.
+const MAX_PAYLOAD: usize = FULL_PAYLOAD + RECORD_HEADER + MAX_RECORD + RECORD_HEADER + NONCE_BYTES;
+
+const NONCE_BYTES: usize = 16;
 
 const AUDIT: u8 = 1;
 const NONCE: u8 = 2;
@@ -41,7 +44,7 @@ impl Entry {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Audit(bytes) => bytes.len(),
-            Self::Nonce(_) => 16,
+            Self::Nonce(_) => NONCE_BYTES,
         }
     }
 }
@@ -51,10 +54,11 @@ impl Entry {
 pub(super) struct Frame(Vec<u8>);
 
 impl Frame {
-    pub(super) fn new(entry: &Entry) -> Self {
-        let mut frame = Self(Vec::with_capacity(HEADER + RECORD_HEADER + entry.len()));
+    pub(super) fn new(entries: &[Entry]) -> Self {
+        let bytes: usize = entries.iter().map(|entry| RECORD_HEADER + entry.len()).sum();
+        let mut frame = Self(Vec::with_capacity(HEADER + bytes));
         frame.0.extend([0; HEADER]);
-        frame.push(entry);
+        entries.iter().for_each(|entry| frame.push(entry));
         frame
     }
 
@@ -184,7 +188,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_pushed_is_read(pushed in proptest::collection::vec(entry(), 1..20), segment: u64, offset: u64) {
-            let mut frame = Frame::new(&pushed[0]);
+            let mut frame = Frame::new(&pushed[..1]);
             pushed[1..].iter().for_each(|entry| frame.push(entry));
             let bytes = frame.seal(segment, offset).to_vec();
             let Parsed::Frame(payload) = parse(segment, offset, &bytes) else { panic!("no frame") };
@@ -203,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_flipped_bit_or_another_place_is_no_frame() {
-        let mut frame = Frame::new(&Entry::Audit("hello".into()));
+        let mut frame = Frame::new(&[Entry::Audit("hello".into())]);
         let bytes = frame.seal(3, 77).to_vec();
         assert_eq!(parse(4, 77, &bytes), Parsed::Nothing);
         assert_eq!(parse(3, 78, &bytes), Parsed::Nothing);

@@ -58,9 +58,9 @@ struct Follower {
     shared: Arc<Shared>,
 }
 
-/// Returns when the entry is on disk, or is known not to be.
-pub(super) async fn record(shared: &Arc<Shared>, entry: &Entry) -> Result<(), Failure> {
-    let lead = match join(shared, entry) {
+/// Returns when the entries are on disk, or are known not to be.
+pub(super) async fn record(shared: &Arc<Shared>, entries: &[Entry]) -> Result<(), Failure> {
+    let lead = match join(shared, entries) {
         None => Lead(Some(Arc::clone(shared))),
         Some(mut follower) => match (&mut follower.told).await {
             Ok(Told::Done(result)) => return result,
@@ -77,12 +77,12 @@ pub(super) async fn record(shared: &Arc<Shared>, entry: &Entry) -> Result<(), Fa
     }
 }
 
-/// Queues the entry. `None`: the caller leads.
-fn join(shared: &Arc<Shared>, entry: &Entry) -> Option<Follower> {
+/// Queues the entries, in one frame. `None`: the caller leads.
+fn join(shared: &Arc<Shared>, entries: &[Entry]) -> Option<Follower> {
     let mut queue = shared.group.queue();
     match queue.frames.last_mut() {
-        Some(frame) if !frame.is_full() => frame.push(entry),
-        _ => queue.frames.push(Frame::new(entry)),
+        Some(frame) if !frame.is_full() => entries.iter().for_each(|entry| frame.push(entry)),
+        _ => queue.frames.push(Frame::new(entries)),
     }
     if !queue.led {
         queue.led = true;

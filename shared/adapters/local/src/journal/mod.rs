@@ -213,7 +213,7 @@ impl AuditSink for Journal {
         if record.0.len() > MAX_RECORD {
             return Err(AuditError::Unavailable("the record is larger than 1 MB".to_owned()));
         }
-        self.shared.record(&Entry::Audit(record.0)).await.map_err(Into::into)
+        self.shared.record(&[Entry::Audit(record.0)]).await.map_err(Into::into)
     }
 
     /// Fails when the drain fails while this waits for it, or was never started.
@@ -246,8 +246,29 @@ impl NonceStore for Journal {
             Verdict::Seen => Ok(false),
             Verdict::Full => Err(StoreError::Throttled),
             Verdict::Fresh => {
-                self.shared.record(&Entry::Nonce(used)).await?;
+                self.shared.record(&[Entry::Nonce(used)]).await?;
                 Ok(true)
+            }
+        }
+    }
+
+    async fn claim_and_record(
+        &self,
+        claim: NonceClaim,
+        audit: &dyn AuditSink,
+        record: Record,
+    ) -> (Result<bool, StoreError>, Result<(), AuditError>) {
+        if !std::ptr::addr_eq(audit, self) || record.0.len() > MAX_RECORD {
+            return tokio::join!(self.claim(claim), audit.record(record));
+        }
+        let used = nonces::used(&claim);
+        match self.shared.nonces.claim(used, self.shared.clock.now().as_second()) {
+            Verdict::Seen => (Ok(false), self.record(record).await),
+            Verdict::Full => (Err(StoreError::Throttled), self.record(record).await),
+            Verdict::Fresh => {
+                let entries = [Entry::Nonce(used), Entry::Audit(record.0)];
+                let written = self.shared.record(&entries).await;
+                (written.clone().map(|()| true).map_err(Into::into), written.map_err(Into::into))
             }
         }
     }

@@ -142,10 +142,10 @@ fn quarantine(dir: &Path, segment: u64) -> io::Result<(PathBuf, PathBuf)> {
     let file = private_file().truncate(true).open(&unfinished)?;
     let mut offset = 0;
     salvage(dir, segment, |entries| {
-        let mut entries = entries.iter();
-        let Some(first) = entries.next() else { return Ok(()) };
-        let mut frame = Frame::new(first);
-        entries.for_each(|entry| frame.push(entry));
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut frame = Frame::new(&entries);
         file.write_all_at(frame.seal(segment, offset), offset)?;
         offset += frame.len() as u64;
         Ok(())

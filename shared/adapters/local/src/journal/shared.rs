@@ -100,12 +100,12 @@ impl Shared {
         }
     }
 
-    /// Returns when the entry is as durable as the journal promises.
-    pub(super) async fn record(self: &Arc<Self>, entry: &Entry) -> Result<(), Failure> {
+    /// Returns when the entries are as durable as the journal promises, all of them or none.
+    pub(super) async fn record(self: &Arc<Self>, entries: &[Entry]) -> Result<(), Failure> {
         self.wait_for_room().await?;
         match self.options.durability {
-            Durability::Process => self.append(&mut [Frame::new(entry)]),
-            Durability::Full => group::record(self, entry).await,
+            Durability::Process => self.append(&mut [Frame::new(entries)]),
+            Durability::Full => group::record(self, entries).await,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What survives: at the level of files, cut, flipped, full.
 
+mod intake;
 mod pressure;
 
 use std::{
