@@ -9,7 +9,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use alter_domain::port::{Item, Key, Op, TableName};
+use alter_domain::port::{Item, Key, Op, StoreError, TableName};
 use quick_cache::{Weighter, sync::Cache};
 
 use super::write::Work;
@@ -22,6 +22,8 @@ const OVERHEAD: usize = 400;
 const LARGEST: usize = 64 << 10;
 
 type Address = (TableName, Key);
+/// What a commit says: of itself, and of each piece of work in it.
+type Answers = Result<Vec<Result<i64, StoreError>>, StoreError>;
 
 pub(super) struct ItemCache {
     items: Cache<Address, Item, Weight>,
@@ -69,21 +71,25 @@ impl ItemCache {
         }
     }
 
-    /// Runs a commit of this work.
-    pub(super) fn during<'w, R>(
+    /// Runs a commit of this work, which answers each piece of it.
+    pub(super) fn during<'w>(
         &self,
         work: impl Iterator<Item = &'w Work> + Clone,
-        commit: impl FnOnce() -> R,
-    ) -> R {
+        commit: impl FnOnce() -> Answers,
+    ) -> Answers {
         if work.clone().all(|work| matches!(work, Work::Add(_))) {
             // Counters are not items.
             return commit();
         }
         self.next();
-        work.for_each(|work| self.forget(work));
-        let outcome = commit();
+        work.clone().for_each(|work| self.forget(work));
+        let answers = commit();
+        // Which items a collection deletes is not known before. Nobody is answered from here before the commit has ended.
+        if collected(work, &answers) {
+            self.items.clear();
+        }
         self.next();
-        outcome
+        answers
     }
 
     fn next(&self) {
@@ -104,10 +110,17 @@ impl ItemCache {
                 }
             }
             Work::PutMany(table, items) => items.iter().for_each(|item| forget(*table, &item.key)),
-            Work::Add(_) => {}
-            // Which items it deletes is not known before; there is something to delete once in a while.
-            Work::Collect { .. } => self.items.clear(),
+            Work::Add(_) | Work::Collect { .. } => {}
         }
+    }
+}
+
+/// Whether a collection deleted something, or may have.
+fn collected<'w>(mut work: impl Iterator<Item = &'w Work>, answers: &Answers) -> bool {
+    let collects = |work: &Work| matches!(work, Work::Collect { .. });
+    match answers {
+        Ok(answers) => work.zip(answers).any(|(work, answer)| collects(work) && *answer != Ok(0)),
+        Err(_) => work.any(collects),
     }
 }
 
