@@ -12,6 +12,7 @@ pub mod flow;
 pub mod inject;
 pub mod keyspace;
 pub mod model;
+pub mod oauth;
 pub mod policy;
 pub mod port;
 pub mod redact;
