@@ -1,9 +1,11 @@
 //! The catalogue of managed-secret templates: which fields a service's credential has, where they go, and to which
-//! hosts. Data (`data/managed-secrets.json`), no code per service.
+//! hosts. Data (`data/managed-secrets.json`), no code per service. And the catalogue of OAuth providers
+//! (`data/oauth-providers.json`), which [`crate::oauth`] interprets.
 //!
 //! Who calls it: the portal, to offer a template and to turn what the operator typed into a credential and an
 //! injection. The proxy never reads it: a stored secret carries its own rules. What it may touch: nothing.
 
+mod providers;
 mod template;
 
 #[cfg(test)]
@@ -11,6 +13,7 @@ mod tests;
 
 use std::sync::OnceLock;
 
+pub use providers::{provider, providers};
 pub use template::{Category, Certainty, Evidence, Template, TemplateError, TemplateField, TestRequest};
 
 static SOURCE: &str = include_str!("../../data/managed-secrets.json");

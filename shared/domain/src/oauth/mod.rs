@@ -8,8 +8,8 @@
 mod definition;
 
 pub use definition::{
-    Account, AccountSource, Api, Assertion, AssertionAlgorithm, Authorization, BodyFormat, ClientAuth, Evidence, Flow, Grace,
-    Keep, Lookup, OwnRequest, Pkce, Provider, ProviderErrors, Refresh, RefreshKind, RefreshTokenRotation, ResponseMode,
-    Revocation, RevocationAuth, RevokedToken, ScopeInfo, ScopeSet, Shape, SuccessFlag, TokenEndpoint, TokenReply, Upgrade,
-    Variable, VariableSource, Verb,
+    Account, AccountSource, Api, Assertion, AssertionAlgorithm, Authorization, BodyFormat, ClientAuth,
+    Evidence, Flow, Grace, Keep, Lookup, OwnRequest, Pkce, Provider, ProviderErrors, Refresh, RefreshKind,
+    RefreshLimit, RefreshTokenRotation, ResponseMode, Revocation, RevocationAuth, RevokedToken, ScopeInfo,
+    ScopeSet, Shape, SuccessFlag, TokenEndpoint, TokenReply, Upgrade, Variable, VariableSource, Verb,
 };

@@ -12,7 +12,7 @@ use super::request::Verb;
 pub struct Api {
     /// Exact names or `*.suffix`, templates: the egress allow-list.
     pub hosts: Vec<String>,
-    /// An https origin that calls can start from, a template.
+    /// An https URL that calls can start from, without a slash at its end, a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
     #[serde(default = "authorization")]
@@ -25,7 +25,8 @@ pub struct Api {
     pub headers: BTreeMap<String, String>,
 }
 
-/// A request with the fresh access token (as calls carry it), to one of the provider's API or token hosts.
+/// A request with the fresh access token (as calls carry it), to one of the provider's API or token hosts. The headers
+/// of calls are not added: they may need what this request is to find out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OwnRequest {

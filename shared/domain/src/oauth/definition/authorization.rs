@@ -11,7 +11,8 @@ use super::request::{client_id, code};
 #[serde(deny_unknown_fields)]
 pub struct Authorization {
     pub url: String,
-    /// Added to the request. A value is a template.
+    /// Added to the request, or in place of a standard parameter; an empty value takes a standard one away (eBay's
+    /// `redirect_uri` is a name, Amazon's Selling Partner API wants `application_id` and no `client_id`). Templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, String>,
     /// Added when the user is to choose an account anew, in place of `params` of the same name.
@@ -53,7 +54,7 @@ pub enum Pkce {
 pub enum ResponseMode {
     #[default]
     Query,
-    /// OAuth 2.0 Form Post Response Mode: the provider posts the response.
+    /// OAuth 2.0 Form Post Response Mode: `response_mode=form_post` is sent, and the provider posts the response.
     FormPost,
 }
 

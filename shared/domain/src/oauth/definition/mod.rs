@@ -1,9 +1,23 @@
 //! What the catalogue says of one provider: the schema of `data/oauth-providers.json` and of Custom OAuth.
 //!
 //! Texts that are templates hold `{name}` for a variable of the entry, or for one of the names that the step in question
-//! provides: `{client_id}`, `{client_secret}`, `{redirect_uri}`, `{code}`, `{scope}`, `{access_token}`, `{refresh_token}`,
-//! `{token}` (the token being revoked). A path into a reply is dotted (`authed_user.access_token`; a number is a place in a
-//! list, `accounts.0.base_uri`); where several are given the first that is there counts.
+//! provides beside `{client_id}`, which is always there:
+//!
+//! | Step | Names |
+//! |---|---|
+//! | authorization | `redirect_uri`, `scope` |
+//! | token request, its headers and client authentication | `client_secret`, `redirect_uri`, `code`, `scope` |
+//! | `upgrade` | `client_secret`, `access_token` |
+//! | refresh | `client_secret`, `refresh_token`, `access_token`, `scope` |
+//! | revocation | `client_secret`, `token` (the one being revoked), `access_token` |
+//! | claims of an assertion | `scope`, `redirect_uri` |
+//! | `api.format` | `access_token` |
+//! | `api.headers` | none |
+//! | lookups and the account's request | `access_token` |
+//!
+//! The host of a URL never depends on anything but literals and variables of a shape that cannot lead elsewhere. A path into
+//! a reply is dotted (`authed_user.access_token`; a number is a place in a list, `accounts.0.base_uri`); where several are
+//! given the first that is there counts.
 
 mod api;
 mod authorization;
@@ -18,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use api::{Account, AccountSource, Api, Lookup, OwnRequest};
 pub use authorization::{Authorization, Pkce, ResponseMode};
-pub use refresh::{Grace, Keep, Refresh, RefreshKind, RefreshTokenRotation};
+pub use refresh::{Grace, Keep, Refresh, RefreshKind, RefreshLimit, RefreshTokenRotation};
 pub use request::{BodyFormat, Verb};
 pub use revocation::{Revocation, RevocationAuth, RevokedToken};
 pub use scope::{ScopeInfo, ScopeSet};

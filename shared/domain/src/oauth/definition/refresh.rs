@@ -37,6 +37,12 @@ pub struct Refresh {
     /// How long a refresh token lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
+    /// Live refresh tokens per account and client: past it the provider drops the oldest without a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_tokens: Option<u32>,
+    /// How often one refresh token may be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<RefreshLimit>,
     /// What has to be done to get a refresh token at all, as a sentence for the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
@@ -91,4 +97,12 @@ pub struct Keep {
     pub seconds: u64,
     /// Counted from its last use: using it in time keeps it alive. Otherwise from the day it was issued, whatever is done.
     pub idle: bool,
+}
+
+/// At most so many refreshes in so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshLimit {
+    pub count: u32,
+    pub seconds: u64,
 }

@@ -23,6 +23,7 @@ pub struct Revocation {
     /// All parameters. Left out, they are those of RFC 7009 section 2.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<BTreeMap<String, String>>,
+    /// Templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// Which token is told. One that ends the whole grant is enough.

@@ -12,6 +12,9 @@ use super::request::{BodyFormat, Verb, client_id, code};
 pub struct TokenEndpoint {
     pub url: String,
     pub auth: ClientAuth,
+    /// The grant itself where the flow is `jwt_bearer`: sent as `assertion`, for a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Assertion>,
     #[serde(default)]
     pub body: BodyFormat,
     #[serde(default)]
@@ -19,7 +22,7 @@ pub struct TokenEndpoint {
     /// Added to every token request, or in place of a standard parameter; an empty value takes a standard one away.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, String>,
-    /// Beside `Accept: application/json`, which is always sent.
+    /// Beside `Accept: application/json`, which is always sent. Templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     #[serde(default = "client_id")]
@@ -45,6 +48,8 @@ pub enum ClientAuth {
     Basic,
     /// A public client: its id alone.
     None,
+    /// The secret as the user name of HTTP Basic, with an empty password, and no id (Stripe Apps).
+    SecretAsUser,
     /// `client_assertion` (RFC 7523 section 2.2).
     PrivateKeyJwt(Assertion),
     /// The secret that is posted is itself a JWT, made for each request (Sign in with Apple).

@@ -17,6 +17,9 @@ pub struct Variable {
     /// Used when nothing gave a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
+    /// Need not have a value: the parameter, header or claim that uses it is then left out. Never in a URL.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// Who gives a variable its value.
@@ -48,6 +51,9 @@ pub enum Shape {
     /// Words joined by `/` (BigCommerce: `stores/abc`).
     Path,
     OneOf(Vec<String>),
+    /// 1 to 500 printable ASCII characters: for parameters, headers and claims, never in a URL (a contact in a
+    /// `User-Agent`, an audience, scopes that the redirect brings).
+    Text,
     /// A host name that one of these patterns (`api.example.com`, `*.example.com`) matches. From a URL its host is taken; the
     /// URL must be https, without port or user.
     Host(Vec<String>),
