@@ -9,7 +9,7 @@ use std::{
 use crate::{
     Context,
     command::{Result, announce, capture, program, run as run_command},
-    deny, fuzz, lambda, python, source, suites, system, template, tree, unused,
+    deny, fuzz, lambda, python, source, suites, system, template, tree, unused, web,
 };
 
 /// What a step did.
@@ -28,7 +28,7 @@ struct Step {
     run: fn(&Context, quick: bool) -> Result<Done>,
 }
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     Step {
         name: "format",
         what: "formatted as rustfmt does it",
@@ -62,6 +62,11 @@ const STEPS: [Step; 17] = [
         name: "python",
         what: "the published Python client against the real binary",
         run: |context, _| python::run(context),
+    },
+    Step {
+        name: "web",
+        what: "the published browser client in Chromium against the real binary and a certified provider",
+        run: |context, _| web::run(context),
     },
     Step {
         name: "template",

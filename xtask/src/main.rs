@@ -1,8 +1,9 @@
 //! Every non-trivial chore of the repository: `cargo xtask help` lists them.
 //!
-//! Who calls it: people and `.ci/run`. What it may touch: this repository (`target`, `.venv`), and the system's packages
-//! when it runs as root and one is missing; it says so each time. It has one small dependency, so that it builds in
-//! seconds, and it never sets `RUSTFLAGS` for the shared target directory: what plain `cargo` built stays built.
+//! Who calls it: people and `.ci/run`. What it may touch: this repository (`target`, `.venv`,
+//! `tests/web/node_modules`), and the system's packages when it runs as root and one is missing; it says so each time. It
+//! has one small dependency, so that it builds in seconds, and it never sets `RUSTFLAGS` for the shared target directory:
+//! what plain `cargo` built stays built.
 
 mod bench;
 mod command;
@@ -19,6 +20,7 @@ mod system;
 mod template;
 mod tree;
 mod unused;
+mod web;
 
 use std::{path::PathBuf, process::ExitCode};
 
