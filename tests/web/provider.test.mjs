@@ -1,10 +1,12 @@
 /** The bench's own provider: what tests of the vault lean on must hold before they do. */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { after, before, beforeEach, test } from "node:test";
 
 import { Client } from "./client.mjs";
 import { startProviderProgram } from "./program.mjs";
+import { Store } from "./provider/store.mjs";
 
 const REDIRECT = "http://127.0.0.1:9/callback";
 
@@ -110,6 +112,25 @@ test("of two refreshes at once at most one is answered, and the grant ends", asy
     assert.ok(replies.every((reply) => reply.status === 200 || reply.body.error === "invalid_grant"));
     const state = await provider.state();
     assert.equal(state.refresh_tokens.live, 0);
+});
+
+test("a second use is caught although both had read the token before either of them wrote", async () => {
+    const store = new Store();
+    const tokens = store.adapter("RefreshToken");
+    await store.adapter("Grant").upsert("g", { jti: "g" });
+    await tokens.upsert("t", { jti: "t", grantId: "g" });
+    const uses = await Promise.allSettled([tokens.consume("t"), tokens.consume("t")]);
+    assert.deepEqual(uses.map(({ status }) => status), ["fulfilled", "rejected"]);
+    assert.equal(uses[1].reason.error, "invalid_grant");
+    assert.deepEqual([store.races, store.get("Grant", "g"), store.get("RefreshToken", "t")], [1, undefined, undefined]);
+});
+
+test("the provider does not outlive who started it", async () => {
+    const { program, issuer } = await startProviderProgram();
+    program.child.stdin.end();
+    const [code] = await once(program.child, "exit");
+    assert.equal(code, 0);
+    await assert.rejects(fetch(issuer));
 });
 
 test("revoking the refresh token takes the grant with it; an unknown token is no error", async () => {

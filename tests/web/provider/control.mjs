@@ -63,16 +63,19 @@ function tally() {
 }
 
 function state(store, counters) {
-    const refresh = [...store.of("RefreshToken")];
-    const consumed = refresh.filter((token) => token.consumed !== undefined).length;
     const grants = [...store.of("Grant")];
+    // What was issued while its grant was being revoked is worth nothing, and is not counted.
+    const alive = new Set(grants.map((grant) => grant.jti));
+    const issued = (kind) => [...store.of(kind)].filter((token) => alive.has(token.grantId));
+    const refresh = issued("RefreshToken");
+    const consumed = refresh.filter((token) => token.consumed !== undefined).length;
     const accounts = {};
     for (const { accountId } of grants) accounts[accountId] = (accounts[accountId] ?? 0) + 1;
     return {
         grants: grants.length,
         grants_by_account: accounts,
         refresh_tokens: { live: refresh.length - consumed, consumed },
-        access_tokens: [...store.of("AccessToken")].length,
+        access_tokens: issued("AccessToken").length,
         races: store.races,
         ...counters,
     };

@@ -71,8 +71,6 @@ function configuration(store, settings, options) {
     const refreshTokenTtl = options.refreshTokenTtl ?? 14 * DAY;
     return {
         adapter: store.adapter,
-        // To the second: a token that has expired is refused, not tolerated for a while.
-        clockTolerance: 0,
         jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), use: "sig", alg: "RS256" }] },
         cookies: { keys: [randomBytes(24).toString("base64url")] },
         scopes: ["openid", "offline_access", "profile", "email", ...API_SCOPES],
