@@ -5,11 +5,42 @@
 //!
 //! Who calls it: the flows of Connect, refresh and revocation. What it may touch: the provider, through the HTTP port.
 
+mod api;
+mod assertion;
+mod authorize;
+mod client;
 mod definition;
+mod document;
+mod error;
+mod lookup;
+mod names;
+mod reply;
+mod revoke;
+mod scrub;
+mod send;
+mod template;
+#[cfg(test)]
+mod tests;
+mod token;
+mod values;
 
+pub use api::{api_base_url, api_headers, api_hosts};
+pub use assertion::{AssertionError, check_private_key, one_line_pem};
+pub use authorize::{
+    AuthorizationRequest, Callback, CallbackError, IssuerError, authorization_url, check_issuer, requested_scopes,
+    sends_pkce,
+};
+pub use client::Client;
 pub use definition::{
     Account, AccountSource, Api, Assertion, AssertionAlgorithm, Authorization, BodyFormat, ClientAuth,
     Evidence, Flow, Grace, Keep, Lookup, OwnRequest, Pkce, Provider, ProviderErrors, Refresh, RefreshKind,
     RefreshLimit, RefreshTokenRotation, ResponseMode, Revocation, RevocationAuth, RevokedToken, ScopeInfo,
     ScopeSet, Shape, SuccessFlag, TokenEndpoint, TokenReply, Upgrade, Variable, VariableSource, Verb,
 };
+pub use error::{CONFIGURATION, EngineError, ExchangeError, RevokeError};
+pub use lookup::AccountInfo;
+pub use names::STEP_NAMES;
+pub use reply::Tokens;
+pub use template::{Bound, Template, TemplateError};
+pub use token::{CurrentTokens, Engine, Obtained};
+pub use values::{ValueError, Values};

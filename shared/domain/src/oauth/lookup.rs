@@ -1,0 +1,169 @@
+//! The vault's own requests after an exchange: what else a connection needs, and which account it is.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::header;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{
+    Account, AccountSource, Client, EngineError, ExchangeError, OwnRequest, Provider, Values,
+    api::api_hosts_known,
+    document::{Document, text_of},
+    names::Names,
+    scrub::bounded,
+    send::{NoAnswer, Outgoing, apply_headers, set_header, standard_headers},
+    token::{Engine, set_found},
+};
+use crate::{
+    egress::{AllowedHosts, EgressError, HostPattern, Target},
+    secret::Secret,
+};
+
+/// Which account at the provider a connection is for. To show; texts of a stranger, cleaned and bounded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountInfo {
+    /// Stable: the same account has the same one. At most 255 characters.
+    pub identifier: String,
+    /// At most 200 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// At most 320 characters (RFC 3696, erratum 1690); not verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+impl Engine<'_> {
+    /// Runs the entry's lookups in order; each may use what the ones before it found.
+    pub(super) async fn look_up(
+        &self,
+        provider: &Provider,
+        client: &Client<'_>,
+        values: &mut Values,
+        access: &Secret<String>,
+    ) -> Result<(), ExchangeError> {
+        for lookup in &provider.lookups {
+            let document = self.own_request(provider, client, values, &lookup.request, access).await?;
+            for (name, path) in &lookup.set {
+                let found = document.at(path).and_then(text_of);
+                set_found(provider, values, name, found.as_deref(), "lookup's reply")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which account it is, where the entry says how to find out. Failing is no fault of the connection.
+    pub(super) async fn account(
+        &self,
+        provider: &Provider,
+        client: &Client<'_>,
+        values: &Values,
+        access: &Secret<String>,
+        replies: &[Document],
+    ) -> Option<AccountInfo> {
+        let account = provider.account.as_ref()?;
+        match &account.source {
+            AccountSource::Reply => read_account(account, replies),
+            AccountSource::IdToken => {
+                let claims: Vec<_> = replies.iter().filter_map(id_token_claims).collect();
+                read_account(account, &claims)
+            }
+            AccountSource::Variables => {
+                let values = serde_json::to_value(values).ok()?;
+                read_account(account, &[Document::new(values)])
+            }
+            AccountSource::Request(request) => {
+                match self.own_request(provider, client, values, request, access).await {
+                    Ok(document) => read_account(account, &[document]),
+                    Err(error) => {
+                        tracing::warn!(provider = provider.id, %error, "the account cannot be read");
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// A request with the access token, to a host where calls go or the token came from.
+    async fn own_request(
+        &self,
+        provider: &Provider,
+        client: &Client<'_>,
+        values: &Values,
+        request: &OwnRequest,
+        access: &Secret<String>,
+    ) -> Result<Document, ExchangeError> {
+        let mut names = Names::new(provider, values, &Client { secret: None, ..*client });
+        names.secret("access_token", access);
+        let mut headers = standard_headers();
+        match request.authorization.as_deref() {
+            None => set_header(&mut headers, &provider.api.header, &text(&names, &provider.api.format)?)?,
+            Some(template) => {
+                set_header(&mut headers, header::AUTHORIZATION.as_str(), &text(&names, template)?)?;
+            }
+        }
+        apply_headers(&mut headers, &request.headers, &names)?;
+        let target = names.target(&request.url, &self.rules)?;
+        target.check_hosts(&self.own_hosts(provider, values, &names)?).map_err(EngineError::from)?;
+        let outgoing = Outgoing::with_json(target, request.method, request.json.as_ref(), headers);
+        let answer = self.send(outgoing).await.map_err(|error| match error {
+            NoAnswer::NotSent(reason) | NoAnswer::Unknown(reason) => {
+                ExchangeError::Unknown(format!("a lookup: {reason}"))
+            }
+        })?;
+        let status = answer.status;
+        match answer.document {
+            Ok(document) if status.is_success() => Ok(document),
+            _ if status.is_server_error() || status.as_u16() == 429 => {
+                Err(ExchangeError::Unknown(format!("a lookup: it answered http_{}", status.as_u16())))
+            }
+            Err(why) if status.is_success() => {
+                Err(ExchangeError::Reply(format!("a lookup: its reply {why}")))
+            }
+            _ => Err(ExchangeError::Reply(format!("a lookup: it answered http_{}", status.as_u16()))),
+        }
+    }
+
+    /// Those of the API as far as they are known yet, and the token endpoint's.
+    fn own_hosts(
+        &self,
+        provider: &Provider,
+        values: &Values,
+        names: &Names<'_>,
+    ) -> Result<AllowedHosts, EngineError> {
+        let mut hosts = api_hosts_known(provider, values);
+        let token = names.target(&provider.token.url, &self.rules)?;
+        hosts.0.push(host_and_port(&token)?);
+        Ok(hosts)
+    }
+}
+
+fn text(names: &Names<'_>, template: &str) -> Result<Zeroizing<String>, EngineError> {
+    Ok(names.text(template)?)
+}
+
+fn host_and_port(target: &Target) -> Result<HostPattern, EngineError> {
+    let port = target.url().port().map(|port| format!(":{port}")).unwrap_or_default();
+    let pattern = format!("{}{port}", target.host()).parse();
+    pattern.map_err(|_| EngineError::Destination(EgressError::HostNotAllowed))
+}
+
+fn read_account(account: &Account, documents: &[Document]) -> Option<AccountInfo> {
+    let find = |paths: &[String], max_chars: usize| {
+        let text = documents.iter().find_map(|document| document.text(paths))?;
+        Some(bounded(&text, max_chars)).filter(|text| !text.is_empty())
+    };
+    Some(AccountInfo {
+        identifier: find(&account.identifier, 255)?,
+        display_name: find(&account.display_name, 200),
+        email: find(&account.email, 320),
+    })
+}
+
+/// The claims of a reply's `id_token`, its signature unseen: it came over TLS from the token endpoint, which OpenID Connect
+/// Core (section 3.1.3.7, point 6) takes for proof enough of where it is from, and its claims are only shown.
+fn id_token_claims(reply: &Document) -> Option<Document> {
+    let token = reply.at("id_token")?.as_str()?;
+    let payload = token.split('.').nth(1)?;
+    let claims = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&claims).ok().map(Document::new)
+}

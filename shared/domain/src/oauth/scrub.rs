@@ -1,0 +1,54 @@
+//! Texts of a provider's made fit for logs, audit rows and pages: short, plain, and without a secret that was sent.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
+
+use super::names::Names;
+
+/// An error code. One that repeats a secret, or is none, becomes `error`.
+pub(super) fn clean_code(code: &str, names: &Names<'_>) -> String {
+    let code = bounded(code, MAX_CODE_CHARS);
+    if code.is_empty() || repeats_a_secret(&code, names) { "error".to_owned() } else { code }
+}
+
+/// An error's description. One that repeats a secret, whole or in part, is dropped: what else it says may be made of it.
+pub(super) fn clean_description(text: &str, names: &Names<'_>) -> Option<String> {
+    if repeats_a_secret(text, names) {
+        return None;
+    }
+    Some(bounded(text, MAX_DESCRIPTION_CHARS)).filter(|text| !text.is_empty())
+}
+
+/// A text to show: no control characters, nothing that turns the direction of writing or cannot be seen, no blanks outside.
+pub(super) fn bounded(text: &str, max_chars: usize) -> String {
+    let shown = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_unseen(*c));
+    let text: String = shown.take(max_chars).collect();
+    text.trim().to_owned()
+}
+
+const MAX_CODE_CHARS: usize = 100;
+const MAX_DESCRIPTION_CHARS: usize = 300;
+
+/// So much of a secret in a row is no accident.
+const WINDOW: usize = 12;
+
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn repeats_a_secret(text: &str, names: &Names<'_>) -> bool {
+    names.secrets().any(|secret| {
+        let encoded = Zeroizing::new(utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string());
+        let found = |secret: &str| {
+            let secret = secret.as_bytes();
+            let window = secret.len().min(WINDOW);
+            window > 0 && secret.windows(window).any(|part| contains(text.as_bytes(), part))
+        };
+        found(secret) || found(&encoded)
+    })
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
