@@ -168,6 +168,12 @@ impl Upstream {
         self.seen.connections.load(Ordering::SeqCst)
     }
 
+    /// How many whole requests came for this path.
+    pub fn to(&self, path: &str) -> usize {
+        let of_path = |received: &&Received| received.target.split('?').next() == Some(path);
+        self.seen.received.lock().unwrap().iter().filter(of_path).count()
+    }
+
     #[track_caller]
     pub fn last(&self) -> Received {
         self.seen.received.lock().unwrap().last().cloned().expect("a request reached the provider")

@@ -13,7 +13,7 @@ use alter_audit_query::AuditQueryState;
 use alter_domain::{
     crypto::DataKeys,
     egress::EgressRules,
-    flow::{CallService, Relations},
+    flow::{CallService, Refresher, Relations, Revoker},
     port::{Clock as _, HttpClient, ManualClock, NonceStore, Rng, SystemRng, Table, TableNonces},
     state::{CredentialOpener, Ports, Sealer, SigningKeys},
     web,
@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::{Anonymous, CountingWrapper, TestAudit};
+use crate::{Anonymous, CountingWrapper, TestAudit, TestWork};
 
 /// How a test's vault is built.
 pub struct Setup {
@@ -133,9 +133,16 @@ impl Setup {
         let wrapper = Arc::new(CountingWrapper::new(Arc::new(key_file)));
         let audit = Arc::new(TestAudit::new(Arc::clone(&store)));
         let table = (self.layer)(Arc::clone(&store));
+        let work = Arc::new(TestWork::default());
         let nonces = self.nonces.unwrap_or_else(|| Arc::new(TableNonces::new(Arc::clone(&table))));
-        let ports =
-            Ports { table, audit: Arc::clone(&audit) as _, nonces, clock: Arc::clone(&clock) as _, rng };
+        let ports = Ports {
+            table,
+            audit: Arc::clone(&audit) as _,
+            nonces,
+            work: Arc::clone(&work) as _,
+            clock: Arc::clone(&clock) as _,
+            rng,
+        };
         let http = self.http.unwrap_or_else(|| {
             let options = ClientOptions {
                 allow_loopback_http: self.allow_loopback,
@@ -153,6 +160,7 @@ impl Setup {
             store,
             clock,
             audit,
+            work,
             wrapper,
             http,
             router: OnceLock::new(),
@@ -171,6 +179,7 @@ pub struct Vault {
     pub ports: Ports,
     pub clock: Arc<ManualClock>,
     pub audit: Arc<TestAudit>,
+    pub work: Arc<TestWork>,
     pub wrapper: Arc<CountingWrapper>,
     store: Arc<dyn Table>,
     data_keys: DataKeys,
@@ -213,6 +222,7 @@ impl TestVault {
             ports: ports.clone(),
             signing: signing.clone(),
             opener: CredentialOpener::new(self.data_keys.clone()),
+            refresher: self.refresher(),
             http: Arc::clone(&self.http),
             rules: self.rules,
             relations: Arc::clone(&self.relations),
@@ -238,6 +248,23 @@ impl Vault {
     /// The ports without whatever was put in front of the store.
     pub fn calm(&self) -> Ports {
         Ports { table: Arc::clone(&self.store), ..self.ports.clone() }
+    }
+
+    /// What refreshes connections, sharing its flights with nobody.
+    pub fn refresher(&self) -> Refresher {
+        let opener = CredentialOpener::new(self.data_keys.clone());
+        Refresher::new(self.ports.clone(), opener, self.sealer(), Arc::clone(&self.http), self.rules)
+    }
+
+    /// The worker behind the queue.
+    pub fn revoker(&self) -> Revoker {
+        Revoker {
+            ports: self.ports.clone(),
+            opener: CredentialOpener::new(self.data_keys.clone()),
+            refresher: self.refresher(),
+            http: Arc::clone(&self.http),
+            rules: self.rules,
+        }
     }
 
     pub fn sealer(&self) -> Sealer {
@@ -268,6 +295,7 @@ impl TestVault {
             ports: vault.ports.clone(),
             clock: Arc::clone(&vault.clock),
             audit: Arc::clone(&vault.audit),
+            work: Arc::clone(&vault.work),
             wrapper: Arc::clone(&vault.wrapper),
             store: Arc::clone(&vault.store),
             data_keys: DataKeys::new(Arc::clone(&vault.wrapper) as _, Arc::clone(&vault.clock) as _),

@@ -97,10 +97,8 @@ fn call(head: &Parts) -> Result<Call> {
     let selector = match (get(header::GRANT)?, get(header::PROVIDER)?) {
         (Some(id), None) => Selector::Grant(id.parse().map_err(|_| Error::grant_not_found())?),
         (None, Some(provider_id)) => {
-            if get(header::ACCOUNT)?.is_some() {
-                return Err(Error::GrantNotFound { provider_id: Some(provider_id), agent_id: None });
-            }
-            Selector::Provider { provider_id, label: get(header::LABEL)?, app_user_id: None }
+            let (account, label) = (get(header::ACCOUNT)?, get(header::LABEL)?);
+            Selector::Provider { provider_id, account, label, app_user_id: None }
         }
         _ => return Err(invalid("Name the grant by exactly one of Alter-Grant and Alter-Provider.")),
     };

@@ -6,8 +6,8 @@ use alter_adapter_aws::{Account, lambda::StartError};
 use alter_adapter_http::{ClientOptions, GuardedClient};
 use alter_domain::{
     egress::EgressRules,
-    flow::{CallService, Relations},
-    state::{CredentialOpener, SigningKeys},
+    flow::{CallService, Refresher, Relations},
+    state::{CredentialOpener, Sealer, SigningKeys},
 };
 
 /// Whether credentials may go to this machine: where the account is an emulator, so are the providers. A binary that is
@@ -23,12 +23,17 @@ pub fn call_service(account: &Account) -> Result<CallService, StartError> {
     let keys = account.data_keys()?;
     let options = ClientOptions { allow_loopback_http: ALLOW_LOOPBACK_HTTP, ..ClientOptions::default() };
     let client = GuardedClient::new(options)?;
+    let (ports, http) = (account.ports()?, account.observed(client));
+    let rules = EgressRules { allow_loopback_http: ALLOW_LOOPBACK_HTTP };
+    let opener = CredentialOpener::new(keys.clone());
+    let sealer = Sealer::new(keys.clone());
     Ok(CallService {
-        ports: account.ports()?,
-        signing: SigningKeys::new(keys.clone()),
-        opener: CredentialOpener::new(keys),
-        http: account.observed(client),
-        rules: EgressRules { allow_loopback_http: ALLOW_LOOPBACK_HTTP },
+        refresher: Refresher::new(ports.clone(), opener.clone(), sealer, Arc::clone(&http), rules),
+        ports,
+        signing: SigningKeys::new(keys),
+        opener,
+        http,
+        rules,
         relations: Arc::new(Relations::new(RELATIONS)),
     })
 }

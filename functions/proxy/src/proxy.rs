@@ -55,8 +55,9 @@ async fn answer(
     };
     let in_flight = calls.start(&presented, call, body, deadline).await?;
     let call_id = in_flight.call_id.to_string();
+    let connected = in_flight.connected;
     let collected = in_flight.record.collect(in_flight.response, state.reply_limit, deadline).await?;
-    Ok(view(&collected, call_id))
+    Ok(view(&collected, call_id, connected))
 }
 
 fn call(request: ProxyRequest) -> Result<(Call, Vec<u8>)> {
@@ -71,11 +72,8 @@ fn call(request: ProxyRequest) -> Result<(Call, Vec<u8>)> {
             return Err(invalid("account, label and app_user_id go with provider_id, not with grant_id."));
         }
         (None, Some(provider_id)) => {
-            if request.account.is_some() {
-                // A managed secret has no account, so no grant matches one.
-                return Err(Error::GrantNotFound { provider_id: Some(provider_id), agent_id: None });
-            }
-            Selector::Provider { provider_id, label: request.label, app_user_id: request.app_user_id }
+            let (account, label) = (request.account, request.label);
+            Selector::Provider { provider_id, account, label, app_user_id: request.app_user_id }
         }
         _ => return Err(invalid("Name the grant by exactly one of grant_id and provider_id.")),
     };
@@ -137,14 +135,14 @@ fn text(value: Value) -> Result<Option<String>> {
     })
 }
 
-fn view(collected: &Collected, call_id: String) -> ProxyResponse {
+fn view(collected: &Collected, call_id: String, connected: bool) -> ProxyResponse {
     ProxyResponse {
         status_code: collected.status,
         headers: joined(&collected.headers),
         body_b64: STANDARD.encode(&collected.body),
         body_truncated: collected.truncated,
         duration_ms: Some(collected.duration_ms),
-        credential_hint: hint(collected.status),
+        credential_hint: hint(collected.status, connected),
         call_id,
     }
 }
@@ -168,8 +166,15 @@ fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
     joined
 }
 
-fn hint(status: u16) -> Option<String> {
+fn hint(status: u16, connected: bool) -> Option<String> {
     let text = match status {
+        401 if connected => {
+            "The provider refused the user's connection. Connecting again renews it; every grant id stays."
+        }
+        403 if connected => {
+            "The provider accepted the user's connection but not this use of it. The user may have to connect again with \
+             more scopes."
+        }
         401 => {
             "The provider refused the stored credential. An operator can replace its value; every grant id stays."
         }

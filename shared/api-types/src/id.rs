@@ -99,6 +99,14 @@ ids! {
     EventId;
     /// A personal access token of an operator.
     PatId;
+    /// What one authorization at an OAuth provider gave: tokens, and the account that they are for.
+    ConnectionId;
+    /// One visit of an end user to the Connect page.
+    ConnectSessionId;
+    /// The task of telling a provider that access has ended.
+    RevocationId;
+    /// One holder's turn at refreshing a connection.
+    LeaseId;
     /// A data key that seals an app's credentials or signing keys.
     DataKeyId;
 }

@@ -91,6 +91,14 @@ pub enum Error {
     GrantRevoked { grant_id: GrantId },
     #[error("The grant has expired.")]
     GrantExpired { grant_id: GrantId, provider_id: String },
+    /// The provider refused the refresh token: the user has to connect again, and the grant keeps its id.
+    #[error("The provider no longer accepts this connection; the user has to connect again.")]
+    CredentialRevoked { grant_id: GrantId, provider_id: String },
+    #[error("The provider was disabled for this app by its operator.")]
+    ProviderDisabled { provider_id: String },
+    /// Somebody else refreshes and waiting for it would exceed the call's deadline. Worth a retry.
+    #[error("The credential is being refreshed; try again in a moment.")]
+    TokenRefreshInProgress { grant_id: GrantId },
     /// Something named by the caller does not exist, or is not the caller's to know of.
     #[error("There is no such {0}.")]
     NotFound(&'static str),

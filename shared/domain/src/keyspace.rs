@@ -1,11 +1,15 @@
 //! The only file that spells keys.
 //!
-//! Main: `org#…`, `app#…`, `key#<public part>`, `grant#…`, `pat#<public part>`, `nonce#…`. Vault: `credential#…`,
-//! `signing#<public part>`. Audit: `audit#<app>#<month>#<shard>`, `used#<grant>`.
+//! Main: `org#…`, `app#…`, `key#<public part>`, `grant#…`, `connection#…`, `connect#…`, `oauth-state#…`, `revocation#…`,
+//! `pat#<public part>`, `nonce#…`. Vault: `credential#…`, `revocation#…`, `signing#<public part>`. Audit: `audit#<app>#<month>#<shard>`, `used#<grant>`.
 //! Sort parts that begin with an id order by creation, because ids are UUIDv7.
 
-use alter_api_types::{AgentId, AppId, CredentialId, EventId, GrantId, KeyId, OrgId, SecretId, UserId};
+use alter_api_types::{
+    AgentId, AppId, ConnectSessionId, ConnectionId, CredentialId, EventId, GrantId, KeyId, OrgId,
+    RevocationId, SecretId, UserId,
+};
 use jiff::{Timestamp, tz::TimeZone};
+use ring::digest::{SHA256, digest};
 
 use crate::{
     model::Principal,
@@ -128,6 +132,91 @@ pub fn secret_grants(secret: SecretId) -> String {
 
 pub fn secret_grant(secret: SecretId, grant: GrantId) -> IndexKey {
     Key::new(secret_grants(secret), grant.to_string())
+}
+
+/// A connection's grants.
+pub fn connection_grants(connection: ConnectionId) -> String {
+    format!("connection#{connection}/grants")
+}
+
+pub fn connection_grant(connection: ConnectionId, grant: GrantId) -> IndexKey {
+    Key::new(connection_grants(connection), grant.to_string())
+}
+
+/// An app's OAuth providers, which sort by their ids.
+pub fn app_providers(app: AppId) -> String {
+    format!("app#{app}/providers")
+}
+
+pub fn provider_config(app: AppId, provider_id: &str) -> Key {
+    Key::new(app_providers(app), provider_id)
+}
+
+pub fn connection(id: ConnectionId) -> Key {
+    Key::new(format!("connection#{id}"), "connection")
+}
+
+/// An app's connections through one provider.
+pub fn provider_connections(app: AppId, provider_id: &str) -> String {
+    format!("app#{app}/connections#{provider_id}")
+}
+
+pub fn provider_connection(app: AppId, provider_id: &str, connection: ConnectionId) -> IndexKey {
+    Key::new(provider_connections(app, provider_id), connection.to_string())
+}
+
+/// Holds an account at a provider against a second connection of the same principal; its body names the connection.
+pub fn account(app: AppId, principal: &Principal, provider_id: &str, identifier: &str) -> Key {
+    let hash = hex::encode(digest(&SHA256, identifier.as_bytes()));
+    Key::new(format!("{}/accounts", principal_grants(app, principal)), format!("{provider_id}#{hash}"))
+}
+
+/// How many partitions share the lists of what is due, so that none of them gets hot.
+pub const DUE_SHARDS: u8 = 4;
+
+/// Connections whose refresh tokens have to be used before they idle out, by when.
+pub fn keep_alive_due(shard: u8) -> String {
+    format!("keep-alive#{shard}")
+}
+
+pub fn keep_alive(at: Timestamp, connection: ConnectionId) -> IndexKey {
+    Key::new(keep_alive_due(due_shard(connection.as_bytes())), due(at, connection))
+}
+
+/// Revocations that providers have to be told of, by when.
+pub fn revocations_due(shard: u8) -> String {
+    format!("revocations#{shard}")
+}
+
+pub fn revocation_due(at: Timestamp, revocation: RevocationId) -> IndexKey {
+    Key::new(revocations_due(due_shard(revocation.as_bytes())), due(at, revocation))
+}
+
+/// The sort part before which everything is due at this moment.
+pub fn due_before(now: Timestamp) -> String {
+    format!("{:020}~", now.as_millisecond().max(0))
+}
+
+fn due(at: Timestamp, id: impl std::fmt::Display) -> String {
+    format!("{:020}#{id}", at.as_millisecond().max(0))
+}
+
+fn due_shard(id: &[u8; 16]) -> u8 {
+    id.last().copied().unwrap_or(0) % DUE_SHARDS
+}
+
+/// The same key in the main table (the task) and in the vault table (its sealed tokens).
+pub fn revocation(id: RevocationId) -> Key {
+    Key::new(format!("revocation#{id}"), "revocation")
+}
+
+pub fn connect_session(id: ConnectSessionId) -> Key {
+    Key::new(format!("connect#{id}"), "session")
+}
+
+/// One authorization request under way; `digest` is that of its `state`.
+pub fn oauth_state(digest: &str) -> Key {
+    Key::new(format!("oauth-state#{digest}"), "state")
 }
 
 /// The grants of one principal in an app. System grants share one partition, which no call by provider ever reads.

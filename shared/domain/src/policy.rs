@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
+use alter_api_types::{CredentialId, OrgId};
 use jiff::Timestamp;
 
 use crate::{
+    egress::AllowedHosts,
     error::{Error, Result},
-    flow::Caller,
-    model::{Agent, Grant, GrantStatus, ManagedSecret, Principal, SealedCredential},
+    flow::{Caller, Need, need},
+    inject::{DefaultHeaders, Injection},
+    model::{
+        Agent, Connection, ConnectionState, Grant, GrantSource, GrantStatus, ManagedSecret, Principal,
+        ProviderConfig, SealedCredential,
+    },
 };
 
 /// Everything that the decision rests on, read for this very call.
 #[derive(Debug, Clone)]
 pub struct Facts {
     pub grant: Option<Arc<Grant>>,
-    pub secret: Option<Arc<ManagedSecret>>,
+    pub source: Option<Source>,
     pub credential: Option<Arc<SealedCredential>>,
     /// The agent that the grant is bound to or that acts, when there is one.
     pub agent: Option<Arc<Agent>>,
@@ -22,11 +28,65 @@ pub struct Facts {
     pub by_provider: Option<String>,
 }
 
+/// What a grant is on, as it was read.
+#[derive(Debug, Clone)]
+pub enum Source {
+    Secret(Arc<ManagedSecret>),
+    OAuth { connection: Arc<Connection>, provider: Arc<ProviderConfig> },
+}
+
+impl Source {
+    pub fn injection(&self) -> &Injection {
+        match self {
+            Self::Secret(secret) => &secret.injection,
+            Self::OAuth { connection, .. } => &connection.delivery.injection,
+        }
+    }
+
+    pub fn default_headers(&self) -> &DefaultHeaders {
+        match self {
+            Self::Secret(secret) => &secret.default_headers,
+            Self::OAuth { connection, .. } => &connection.delivery.default_headers,
+        }
+    }
+
+    pub fn allowed_hosts(&self) -> &AllowedHosts {
+        match self {
+            Self::Secret(secret) => &secret.allowed_hosts,
+            Self::OAuth { connection, .. } => &connection.delivery.allowed_hosts,
+        }
+    }
+
+    fn is_of(&self, grant: &Grant) -> bool {
+        match (self, grant.source) {
+            (Self::Secret(secret), GrantSource::ManagedSecret { secret_id }) => {
+                secret.id == secret_id && secret.app_id == grant.app_id
+            }
+            (Self::OAuth { connection, provider }, GrantSource::OAuth { connection_id }) => {
+                connection.id == connection_id
+                    && connection.app_id == grant.app_id
+                    && provider.app_id == grant.app_id
+                    && provider.provider_id == connection.provider_id
+            }
+            _ => false,
+        }
+    }
+
+    /// The credential and the version of it that are in force.
+    pub(crate) fn in_force(&self) -> (CredentialId, u64) {
+        match self {
+            Self::Secret(secret) => (secret.credential_id, secret.seal_version),
+            Self::OAuth { connection, .. } => (connection.credential_id, connection.seal_version),
+        }
+    }
+}
+
 /// The right to open one credential, once. Only [`authorize`] makes it; opening takes it by value.
 #[derive(Debug)]
 pub struct Authorized {
+    org: OrgId,
     grant: Arc<Grant>,
-    secret: Arc<ManagedSecret>,
+    source: Source,
     credential: Arc<SealedCredential>,
 }
 
@@ -35,13 +95,25 @@ impl Authorized {
         &self.grant
     }
 
-    pub fn secret(&self) -> &ManagedSecret {
-        &self.secret
+    /// Whether the credential has to be refreshed before or while it is used.
+    pub(crate) fn need(&self, now: Timestamp) -> Need {
+        match &self.source {
+            Source::Secret(_) => Need::None,
+            Source::OAuth { connection, .. } => need(connection, now),
+        }
+    }
+
+    pub(crate) fn org(&self) -> OrgId {
+        self.org
+    }
+
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Gives up the right for its parts.
-    pub(crate) fn into_parts(self) -> (Arc<Grant>, Arc<ManagedSecret>, Arc<SealedCredential>) {
-        (self.grant, self.secret, self.credential)
+    pub(crate) fn into_parts(self) -> (Arc<Grant>, Source, Arc<SealedCredential>) {
+        (self.grant, self.source, self.credential)
     }
 }
 
@@ -66,25 +138,38 @@ pub fn authorize(caller: &Caller, facts: Facts, now: Timestamp) -> Result<Author
             return Err(Error::GrantExpired { grant_id: grant.id, provider_id: grant.provider_id.clone() });
         }
     }
-    // A grant whose secret was deleted answers as revoked: that is what the operator did to it.
+    // A grant whose secret or connection was deleted answers as revoked: that is what was done to it.
     let gone = Error::GrantRevoked { grant_id: grant.id };
-    let secret = facts
-        .secret
-        .filter(|secret| secret.id == grant.secret_id && secret.app_id == grant.app_id)
-        .ok_or_else(|| gone.clone())?;
+    let source = facts.source.filter(|source| source.is_of(&grant)).ok_or_else(|| gone.clone())?;
+    if let Source::OAuth { connection, provider } = &source {
+        let provider_id = || grant.provider_id.clone();
+        match connection.state {
+            ConnectionState::Active => {}
+            ConnectionState::Broken { .. } => {
+                return Err(Error::CredentialRevoked { grant_id: grant.id, provider_id: provider_id() });
+            }
+            ConnectionState::Revoked { .. } => return Err(gone),
+        }
+        if !provider.is_enabled() {
+            return Err(Error::ProviderDisabled { provider_id: provider_id() });
+        }
+    }
     let credential = facts
         .credential
         .filter(|credential| credential.id == grant.credential_id && credential.app_id == grant.app_id)
         .ok_or(gone)?;
-    if secret.credential_id != credential.id {
-        return Err(Error::Internal("the grant's credential is not its secret's".to_owned()));
+    let (credential_id, seal_version) = source.in_force();
+    if credential_id != credential.id {
+        return Err(Error::Internal("the grant's credential is not its source's".to_owned()));
     }
-    if secret.seal_version != credential.seal_version {
+    if seal_version != credential.seal_version {
         // They are written together. A batch read may see one of two new rows a moment before the other; an old value that
         // was put back differs for good.
-        return Err(Error::StoreUnavailable("a secret and its value are of different versions".to_owned()));
+        return Err(Error::StoreUnavailable(
+            "a credential and its value are of different versions".to_owned(),
+        ));
     }
-    Ok(Authorized { grant, secret, credential })
+    Ok(Authorized { org: caller.org_id, grant, source, credential })
 }
 
 /// Whether the grant exists for this caller. An agent's key sees what is bound to that agent; an app's key sees the app's

@@ -13,7 +13,7 @@ use crate::{
     inject::CredentialFields,
     keyspace,
     model::SealedCredential,
-    port::{AuditSink, Clock, Item, KeyContext, KeyPurpose, NonceStore, Rng, Table, TableName},
+    port::{AuditSink, Clock, Item, KeyContext, KeyPurpose, NonceStore, Rng, Table, TableName, WorkQueue},
     repo::Credentials,
     secret::Secret,
 };
@@ -24,6 +24,7 @@ pub struct Ports {
     pub table: Arc<dyn Table>,
     pub audit: Arc<dyn AuditSink>,
     pub nonces: Arc<dyn NonceStore>,
+    pub work: Arc<dyn WorkQueue>,
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
 }

@@ -14,6 +14,7 @@ mod access_table;
 mod authentication;
 mod budget;
 mod canaries;
+mod connections;
 mod forward;
 mod forward_stream;
 mod grants;

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
@@ -17,8 +17,8 @@ use alter_domain::{
     Error,
     crypto::DataKeys,
     egress::EgressRules,
-    flow::{CallService, Installed, Relations, install},
-    port::{Clock, Record, Rng, SystemClock, SystemRng, Table},
+    flow::{CallService, Installed, Refresher, Relations, Revoker, install},
+    port::{Clock, HttpClient, Record, Rng, SystemClock, SystemRng, Table},
     state::{CredentialOpener, Ports, Sealer, SigningKeys},
     web,
 };
@@ -30,7 +30,10 @@ use async_trait::async_trait;
 use axum::{Json, Router, routing};
 use tokio::sync::watch;
 
-use super::{ServeError, ServeOptions, token_file};
+use super::{
+    ServeError, ServeOptions, token_file,
+    worker::{Inbox, Signals, queue},
+};
 
 /// How many relations (key → app, grant → secret) are remembered: some 200 bytes each.
 const RELATIONS: usize = 20_000;
@@ -42,6 +45,7 @@ pub(super) struct Vault {
     ports: Ports,
     table: Arc<SqliteTable>,
     data_keys: DataKeys,
+    inbox: Mutex<Option<Inbox>>,
     client: GuardedClient,
     relations: Arc<Relations>,
     rules: EgressRules,
@@ -61,10 +65,12 @@ impl Vault {
             Arc::new(Journal::open(&data_dir.join("journal"), journal_options, Arc::clone(&clock))?);
         journal.drain_into(Arc::new(Writer(Arc::clone(&table))))?;
         let data_keys = DataKeys::new(Arc::new(key_file), Arc::clone(&clock));
+        let (signals, inbox): (Signals, Inbox) = queue();
         let ports = Ports {
             table: Arc::clone(&table) as Arc<dyn Table>,
             audit: Arc::clone(&journal) as _,
             nonces: journal,
+            work: Arc::new(signals),
             clock,
             rng,
         };
@@ -72,6 +78,7 @@ impl Vault {
             ports,
             table,
             data_keys,
+            inbox: Mutex::new(Some(inbox)),
             client: client(options)?,
             relations: Arc::new(Relations::new(RELATIONS)),
             rules: EgressRules { allow_loopback_http: options.allow_loopback_http },
@@ -98,11 +105,13 @@ impl Vault {
     pub(super) fn router(&self) -> Router {
         let ports = self.ports.clone();
         let signing = SigningKeys::new(self.data_keys.clone());
+        let http: Arc<dyn HttpClient> = Arc::new(self.client.for_runtime());
         let calls = CallService {
             ports: ports.clone(),
             signing: signing.clone(),
             opener: CredentialOpener::new(self.data_keys.clone()),
-            http: Arc::new(self.client.for_runtime()),
+            refresher: self.refresher(&http),
+            http,
             rules: self.rules,
             relations: Arc::clone(&self.relations),
         };
@@ -115,6 +124,30 @@ impl Vault {
             .merge(alter_portal::router(portal))
             .route("/healthz", routing::get(healthy));
         web::edge(routes, ports)
+    }
+
+    fn refresher(&self, http: &Arc<dyn HttpClient>) -> Refresher {
+        let opener = CredentialOpener::new(self.data_keys.clone());
+        let sealer = Sealer::new(self.data_keys.clone());
+        Refresher::new(self.ports.clone(), opener, sealer, Arc::clone(http), self.rules)
+    }
+
+    /// Work that follows changes: telling providers that access has ended, keeping refresh tokens alive.
+    pub(super) fn spawn_worker(&self, stopped: watch::Receiver<bool>) -> Result<JoinHandle<()>, ServeError> {
+        let taken = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let inbox = taken.ok_or_else(|| ServeError::Thread(io::Error::other("the worker runs already")))?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
+        let http: Arc<dyn HttpClient> = Arc::new(self.client.for_runtime());
+        let revoker = Revoker {
+            ports: self.ports.clone(),
+            opener: CredentialOpener::new(self.data_keys.clone()),
+            refresher: self.refresher(&http),
+            http,
+            rules: self.rules,
+        };
+        let thread = std::thread::Builder::new().name("worker".to_owned());
+        thread.spawn(move || runtime.block_on(inbox.work(revoker, stopped))).map_err(ServeError::Thread)
     }
 
     /// What has to be done now and then: forget plaintext data keys, delete what has expired.

@@ -7,6 +7,7 @@
 mod assemble;
 mod http;
 mod listen;
+mod worker;
 
 use std::{
     io,
@@ -106,6 +107,7 @@ pub(crate) fn start(options: &ServeOptions) -> Result<Running, ServeError> {
         let thread = std::thread::Builder::new().name(format!("serve-{number}")).spawn(serve);
         threads.push(thread.map_err(ServeError::Thread)?);
     }
+    threads.push(vault.spawn_worker(stopped.clone())?);
     threads.push(vault.spawn_housekeeping(stopped)?);
     Ok(Running {
         local_addr,

@@ -20,7 +20,10 @@ use std::{
 
 use alter_domain::{
     crypto::DataKeys,
-    port::{AuditSink, Clock, HttpClient as HttpClientPort, Rng, SystemClock, SystemRng, Table, TableNonces},
+    port::{
+        AuditSink, Clock, HttpClient as HttpClientPort, NoWork, Rng, SystemClock, SystemRng, Table,
+        TableNonces,
+    },
     state::Ports,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -113,6 +116,7 @@ impl Account {
         let audit = ObservedSink::new(Arc::new(audit) as Arc<dyn AuditSink>, Arc::clone(&self.stopwatch));
         let ports = Ports {
             nonces: Arc::new(TableNonces::new(Arc::clone(&table))),
+            work: Arc::new(NoWork),
             table,
             audit: Arc::new(audit),
             clock: Arc::clone(&self.clock),

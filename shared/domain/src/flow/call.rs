@@ -1,5 +1,4 @@
-//! The call, in order: read, authenticate, authorize, record the intent, open, inject, send. The credential exists between
-//! opening and sending, in this file and `inject`, and nowhere else.
+//! The call, in order: read, authenticate, authorize, record the intent, then (in `deliver`) open, inject, send.
 
 use std::sync::Arc;
 
@@ -8,24 +7,26 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::{
     Caller, Relations,
     authenticate::{claim, verify},
+    deliver::Opened,
     load::{Loaded, Slot},
     record::{finish, refusal},
+    refresh::{Need, Refresher},
+    resolve::Hints,
     respond::InFlightRecord,
 };
 use crate::{
     auth::Presented,
     egress::{EgressError, EgressRules, Target, check_method, check_request_header},
     error::{Error, Result},
-    inject::{OutgoingHead, Payload, inject, needs_whole_body},
-    model::{AuditEvent, CallFacts, EventKind, GrantRef, ManagedSecret, Outcome, Phase, Surface},
-    policy::{Authorized, Facts, authorize},
+    inject::OutgoingHead,
+    model::{AuditEvent, CallFacts, EventKind, GrantRef, Outcome, Phase, Surface},
+    policy::{Authorized, Facts, Source, authorize},
     port::HttpClient,
-    redact::Redactor,
     state::{CredentialOpener, Ports, SigningKeys},
 };
 
@@ -36,6 +37,7 @@ pub enum Selector {
     /// By provider; the rest narrows it to one.
     Provider {
         provider_id: String,
+        account: Option<String>,
         label: Option<String>,
         app_user_id: Option<UserId>,
     },
@@ -64,6 +66,8 @@ pub struct InFlight {
     /// Status, headers and body as the provider sent them, decoded, cleaned and without an echo of the credential.
     pub response: http::Response<Body>,
     pub record: InFlightRecord,
+    /// The credential came from an end user's connection, who can connect again.
+    pub connected: bool,
 }
 
 /// The most bytes of a reason.
@@ -75,6 +79,7 @@ pub struct CallService {
     pub ports: Ports,
     pub signing: SigningKeys,
     pub opener: CredentialOpener,
+    pub refresher: Refresher,
     pub http: Arc<dyn HttpClient>,
     pub rules: EgressRules,
     pub relations: Arc<Relations>,
@@ -105,24 +110,42 @@ impl CallService {
                 if claimed? { Err(error) } else { Err(Error::NonceReplayed) }
             }
             Ok((authorized, target, head)) => {
-                // Intent, nonce and opening are one round. The credential is opened only now, and used only if both held.
-                let open = self.open(authorized, &caller);
+                let need = authorized.need(now);
                 let intake = ports.nonces.claim_and_record(claim, audit, event.encode()?);
-                let ((claimed, recorded), opened) = tokio::join!(intake, open);
+                // Where nothing has to be refreshed, intent, nonce and opening are one round. The credential is used only if
+                // both held.
+                let ((claimed, recorded), opened) = match need {
+                    Need::None => {
+                        let (taken, opened) = tokio::join!(intake, self.open(authorized));
+                        (taken, Ok(opened))
+                    }
+                    Need::Soon | Need::Now => (intake.await, Err(authorized)),
+                };
                 recorded?;
-                let result = match claimed {
-                    Ok(true) => match opened {
-                        Ok(opened) => self.send(opened, (target, head, body), deadline, event.at).await,
-                        Err(error) => Err(error),
-                    },
-                    Ok(false) => Err(Error::NonceReplayed),
-                    Err(error) => Err(error.into()),
+                let connected =
+                    matches!(opened, Ok(Ok(Opened { source: Source::OAuth { .. }, .. })) | Err(_));
+                let result = match (claimed, opened) {
+                    (Ok(false), _) => Err(Error::NonceReplayed),
+                    (Err(error), _) => Err(error.into()),
+                    (Ok(true), opened) => {
+                        let opened = match opened {
+                            Ok(opened) => opened,
+                            Err(authorized) => self.refresh(authorized, need, deadline).await,
+                        };
+                        match opened {
+                            Ok(opened) => {
+                                self.deliver(opened, (target, head, body), deadline, event.at).await
+                            }
+                            Err(error) => Err(error),
+                        }
+                    }
                 };
                 match result {
                     Ok(sent) => Ok(InFlight {
                         call_id: id,
                         response: sent.response,
                         record: InFlightRecord::new(ports.clone(), event, sent.request_bytes, sent.redacted),
+                        connected,
                     }),
                     Err(error) => {
                         self.refuse(&mut event, &error).await;
@@ -151,20 +174,25 @@ impl CallService {
         loaded.first_round(ports, presented, named).await?;
         loaded.second_round(ports).await?;
         let caller = verify(&self.signing, presented, &loaded, ports.clock.now()).await?;
-        let Selector::Provider { provider_id, label, app_user_id } = &call.selector else {
+        let Selector::Provider { provider_id, account, label, app_user_id } = &call.selector else {
+            loaded.mend(ports).await?;
             return Ok((caller, loaded, Ok(())));
         };
         // Scope and provider mode's other rules are for `decide`; a caller who may not call learns nothing here.
         let found = match caller.scopes.require("proxy:execute") {
             // A user's call must not be answered with what the whole app has.
             Ok(()) if call.user_token.is_some() => Err(Error::JwtValidation),
-            Ok(()) => self.resolve(&caller, provider_id, label.as_deref(), *app_user_id).await,
+            Ok(()) => {
+                let hints = Hints { account: account.as_deref(), label: label.as_deref() };
+                self.resolve(&caller, provider_id, hints, *app_user_id).await
+            }
             Err(error) => Err(error),
         };
         match found {
             Ok(grant) => {
                 loaded.read_grant(ports, grant).await?;
                 loaded.second_round(ports).await?;
+                loaded.mend(ports).await?;
                 Ok((caller, loaded, Ok(())))
             }
             Err(error) => Ok((caller, loaded, Err(error))),
@@ -196,7 +224,7 @@ impl CallService {
         };
         let facts = Facts {
             grant: loaded.grant()?,
-            secret: loaded.secret()?,
+            source: loaded.source()?,
             credential: loaded.credential()?,
             agent,
             by_provider,
@@ -225,76 +253,9 @@ impl CallService {
         let target = Target::parse(&call.url, &self.rules)
             .and_then(|target| target.with_query(&call.query))
             .map_err(egress_error)?;
-        target.check_hosts(&authorized.secret().allowed_hosts).map_err(egress_error)?;
+        target.check_hosts(authorized.source().allowed_hosts()).map_err(egress_error)?;
         Ok(target)
     }
-
-    async fn open(&self, authorized: Authorized, caller: &Caller) -> Result<Opened> {
-        let (_, secret, credential) = authorized.into_parts();
-        let fields = self.opener.open(caller.org_id, &credential).await?;
-        Ok(Opened { secret, fields })
-    }
-
-    /// Injects and sends. The credential's plaintext ends its life here, but for the reply scanner's patterns.
-    async fn send(
-        &self,
-        opened: Opened,
-        (target, mut head, body): (Target, OutgoingHead, CallBody),
-        deadline: Instant,
-        now: Timestamp,
-    ) -> Result<Sent> {
-        let injection = &opened.secret.injection;
-        let body = match body {
-            CallBody::Stream(stream) if needs_whole_body(injection, &head.url) => {
-                CallBody::Bytes(super::respond::whole_body(stream).await?)
-            }
-            other => other,
-        };
-        let payload = match &body {
-            CallBody::Bytes(bytes) => Payload::Bytes(bytes),
-            CallBody::Stream(_) => Payload::Streaming,
-        };
-        let injected =
-            inject(injection, &opened.fields, &mut head, payload, now).map_err(|error| match error {
-                crate::inject::InjectError::CallerSetsInjected(name) => Error::ForbiddenHeader(name),
-                other => Error::field("credential_not_injectable", other.to_string()),
-            })?;
-        let redactor = Redactor::new(&injected.values);
-        let target = if head.url == *target.url() {
-            target
-        } else {
-            // An injected query parameter changed the URL, not where it leads.
-            let target = Target::parse(head.url.as_str(), &self.rules).map_err(egress_error)?;
-            target.check_hosts(&opened.secret.allowed_hosts).map_err(egress_error)?;
-            target
-        };
-        let (body, request_bytes) = match body {
-            CallBody::Bytes(bytes) => {
-                let length = bytes.len() as u64;
-                (Body::from(bytes), Some(length))
-            }
-            CallBody::Stream(stream) => (stream, None),
-        };
-        let mut request = http::Request::new(body);
-        *request.method_mut() = head.method;
-        *request.uri_mut() = target.uri();
-        *request.headers_mut() = head.headers;
-        let response =
-            timeout_at(deadline, self.http.send(request)).await.map_err(|_| Error::UpstreamTimeout)??;
-        let (response, redacted) = super::respond::clean(response, redactor)?;
-        Ok(Sent { response, request_bytes, redacted })
-    }
-}
-
-struct Opened {
-    secret: Arc<ManagedSecret>,
-    fields: crate::inject::CredentialFields,
-}
-
-struct Sent {
-    response: http::Response<Body>,
-    request_bytes: Option<u64>,
-    redacted: bool,
 }
 
 fn intent(id: EventId, caller: &Caller, call: &Call, now: Timestamp) -> AuditEvent {
@@ -344,14 +305,14 @@ fn outgoing_head(call: &Call, target: &Target, authorized: &Authorized) -> Resul
             check_request_header(name, value).map_err(|_| Error::ForbiddenHeader(bounded(name)))?;
         headers.append(name, value);
     }
-    authorized.secret().default_headers.apply(&mut headers);
+    authorized.source().default_headers().apply(&mut headers);
     // A compressed echo of the credential could not be recognised as it streams by; servers that compress anyway are
     // decoded.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(OutgoingHead { method, url: target.url().clone(), headers })
 }
 
-fn egress_error(error: EgressError) -> Error {
+pub(super) fn egress_error(error: EgressError) -> Error {
     match error {
         EgressError::TooLong => Error::QueryTooLong,
         other => Error::BlockedDestination(other.reason().to_owned()),

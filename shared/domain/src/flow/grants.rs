@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use alter_api_types::{AppId, GrantId, OrgId, SecretId};
 
-use super::{Subject, agents::live_agent, recorded};
+use super::{
+    Subject,
+    agents::live_agent,
+    recorded,
+    revocations::{leave, signal},
+};
 use crate::{
     error::{Error, Result},
     model::{
-        Actor, EventKind, Grant, GrantPolicy, GrantRef, GrantState, ManagedSecret, Principal, Surface, label,
+        Actor, EventKind, Grant, GrantPolicy, GrantRef, GrantSource, GrantState, ManagedSecret, Principal,
+        Surface, label,
     },
     repo::{Grants, ManagedSecrets, Stored},
     state::Ports,
@@ -70,7 +76,7 @@ pub(super) async fn draft_grant(ports: &Ports, secret: &ManagedSecret, terms: Gr
     Ok(Grant {
         id: ports.new_id()?,
         app_id: secret.app_id,
-        secret_id: secret.id,
+        source: GrantSource::ManagedSecret { secret_id: secret.id },
         credential_id: secret.credential_id,
         provider_id: secret.slug.clone(),
         principal: terms.principal,
@@ -93,7 +99,8 @@ pub(super) fn grant_created(org_id: OrgId, grant: &Grant, actor: Actor, surface:
     }
 }
 
-/// Ends a grant. The very next call with it fails; calls in flight finish.
+/// Ends a grant. The very next call with it fails; calls in flight finish. With the last grant on a connection its tokens are
+/// deleted in the same write, and the provider is told from a queue.
 pub async fn revoke_grant(
     ports: &Ports,
     (org_id, app_id): (OrgId, AppId),
@@ -105,8 +112,8 @@ pub async fn revoke_grant(
     if reason.as_ref().is_some_and(|reason| reason.len() > 2048) {
         return Err(Error::field("invalid_reason", "A reason has at most 2048 bytes."));
     }
-    // Two clicks at once: one write wins, the other reads again and finds the grant revoked.
-    for _ in 0..3 {
+    // Two clicks at once, or a refresh in between: one write wins, the other reads again.
+    for _ in 0..ATTEMPTS {
         let now = ports.clock.now();
         let found = Grants(ports.table.as_ref()).get(app_id, id).await?;
         let revoked: Stored<Grant> = found.try_map(|grant| grant.revoke(now, surface, reason.clone()))?;
@@ -119,11 +126,30 @@ pub async fn revoke_grant(
             grant: Some(GrantRef::from(&revoked.value)),
             detail: reason.iter().map(|reason| ("reason".to_owned(), reason.clone())).collect(),
         };
-        match recorded(ports, subject, Grants(ports.table.as_ref()).update(&revoked, now)).await {
-            Ok(()) => return Ok(revoked.value),
+        let end = async {
+            let mut ops = Grants::update_ops(&revoked, now)?;
+            let task = match revoked.value.source {
+                GrantSource::ManagedSecret { .. } => None,
+                GrantSource::OAuth { connection_id } => {
+                    leave(ports, app_id, connection_id, now, &mut ops).await?
+                }
+            };
+            ports.table.transact(ops).await?;
+            Ok(task)
+        };
+        match recorded(ports, subject, end).await {
+            Ok(task) => {
+                if let Some(id) = task {
+                    signal(ports, id).await;
+                }
+                return Ok(revoked.value);
+            }
             Err(Error::Conflict { code: "concurrent_update", .. }) => {}
             Err(other) => return Err(other),
         }
     }
     Err(Error::Throttled)
 }
+
+/// How often a revocation that lost against another write is tried again.
+const ATTEMPTS: usize = 10;

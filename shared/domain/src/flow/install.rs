@@ -4,15 +4,11 @@ use std::collections::BTreeMap;
 
 use alter_api_types::{OrgId, PatId};
 
-use super::{
-    Subject,
-    operators::{draft_token_of, system_actor},
-    recorded,
-};
+use super::{Subject, operators::draft_token_of, recorded};
 use crate::{
     auth::key_text::{self, MintedKey},
     error::{Error, Result},
-    model::{EventKind, Org, Permission, Surface, name},
+    model::{Actor, EventKind, Org, Permission, Surface, name},
     repo::{OperatorTokens, Orgs},
     secret::Secret,
     state::Ports,
@@ -81,7 +77,7 @@ async fn install_token(
         kind: EventKind::OperatorTokenMinted,
         org_id: org.id,
         app_id: None,
-        actor: system_actor(),
+        actor: Actor::of_vault(),
         surface: Surface::Portal,
         grant: None,
         detail: BTreeMap::from([

@@ -1,19 +1,23 @@
 //! Reading what a call needs: one strongly consistent batch when warm, two when cold.
 //!
-//! Relations that never change (key → agent, grant → secret and credential) are remembered, so that a warm call
+//! Relations that never change (key → agent, grant → secret or connection, and credential) are remembered, so that a warm call
 //! can name all its items at once. Nothing that may change is remembered: status, expiry and rules are read every time (and
 //! decoded anew when the bytes that were read are not those of last time).
 
 use std::sync::Arc;
 
-use alter_api_types::{AgentId, CredentialId, GrantId, SecretId};
+use alter_api_types::{AgentId, AppId, CredentialId, GrantId};
 use quick_cache::sync::Cache;
 
 use crate::{
     auth::Presented,
     error::Result,
     keyspace,
-    model::{Agent, ApiKey, Grant, KeyHolder, ManagedSecret, SealedCredential},
+    model::{
+        Agent, ApiKey, Connection, Grant, GrantSource, KeyHolder, ManagedSecret, ProviderConfig,
+        SealedCredential,
+    },
+    policy::Source,
     port::{Item, Key, TableName},
     repo::{Credentials, Decoded, decode},
     state::Ports,
@@ -30,19 +34,23 @@ pub(super) enum Slot {
     ActingAgent,
     Grant,
     Secret,
+    Connection,
+    Provider,
     Credential,
 }
 
-const SLOTS: usize = 7;
+const SLOTS: usize = 9;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct KeyRelation {
     agent: Option<AgentId>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct GrantRelation {
-    secret: SecretId,
+    app: AppId,
+    source: GrantSource,
+    provider_id: String,
     credential: CredentialId,
 }
 
@@ -53,6 +61,9 @@ pub struct Relations {
     documents: Documents,
 }
 
+/// How often a source that was read in the middle of a write is read again.
+const REREADS: usize = 3;
+
 /// How many documents of a kind are kept: one to two kilobytes each.
 const DOCUMENTS: usize = 4096;
 
@@ -61,6 +72,8 @@ struct Documents {
     agents: Decoded<Agent>,
     grants: Decoded<Grant>,
     secrets: Decoded<ManagedSecret>,
+    connections: Decoded<Connection>,
+    providers: Decoded<ProviderConfig>,
     credentials: Decoded<SealedCredential>,
 }
 
@@ -75,6 +88,8 @@ impl Relations {
                 agents: Decoded::new(DOCUMENTS.min(capacity)),
                 grants: Decoded::new(DOCUMENTS.min(capacity)),
                 secrets: Decoded::new(DOCUMENTS.min(capacity)),
+                connections: Decoded::new(DOCUMENTS.min(capacity)),
+                providers: Decoded::new(DOCUMENTS.min(capacity)),
                 credentials: Decoded::new(DOCUMENTS.min(capacity)),
             },
         }
@@ -112,8 +127,14 @@ impl<'r> Loaded<'r> {
         self.document(Slot::Grant, |documents| &documents.grants, decode)
     }
 
-    pub(super) fn secret(&self) -> Result<Option<Arc<ManagedSecret>>> {
-        self.document(Slot::Secret, |documents| &documents.secrets, decode)
+    /// What the grant is on.
+    pub(super) fn source(&self) -> Result<Option<Source>> {
+        if let Some(secret) = self.document(Slot::Secret, |documents| &documents.secrets, decode)? {
+            return Ok(Some(Source::Secret(secret)));
+        }
+        let connection = self.document(Slot::Connection, |documents| &documents.connections, decode)?;
+        let provider = self.document(Slot::Provider, |documents| &documents.providers, decode)?;
+        Ok(connection.zip(provider).map(|(connection, provider)| Source::OAuth { connection, provider }))
     }
 
     pub(super) fn credential(&self) -> Result<Option<Arc<SealedCredential>>> {
@@ -180,7 +201,7 @@ impl<'r> Loaded<'r> {
                 wanted.extend(key.agent.map(|id| (Slot::Agent, TableName::Main, keyspace::agent(id))));
             }
             if let Some(known) = known {
-                wanted.extend(of_grant(known));
+                wanted.extend(of_grant(&known));
             }
         }
         self.fetch(ports, wanted).await
@@ -204,13 +225,54 @@ impl<'r> Loaded<'r> {
             }
         }
         if let Some(relations) = self.memory
-            && !(self.has(Slot::Secret) && self.has(Slot::Credential))
+            && !self.has(Slot::Credential)
             && let Some(grant) = self.grant()?
             && key.is_some_and(|key| key.app_id == grant.app_id)
         {
-            let relation = GrantRelation { secret: grant.secret_id, credential: grant.credential_id };
+            let relation = GrantRelation {
+                app: grant.app_id,
+                source: grant.source,
+                provider_id: grant.provider_id.clone(),
+                credential: grant.credential_id,
+            };
+            wanted.extend(of_grant(&relation));
             remember(&relations.grants, grant.id, relation);
-            wanted.extend(of_grant(relation));
+        }
+        self.fetch(ports, wanted).await
+    }
+
+    /// Whether a source and its credential are of different versions, because they were read a moment apart from a write of
+    /// both (a batch is no snapshot).
+    fn torn(&self) -> Result<bool> {
+        let (Some(source), Some(credential)) = (self.source()?, self.credential()?) else { return Ok(false) };
+        let (id, version) = source.in_force();
+        Ok(id == credential.id && version != credential.seal_version)
+    }
+
+    /// Reads a torn source again, a few times: what differs after that is no race.
+    pub(super) async fn mend(&mut self, ports: &Ports) -> Result<()> {
+        for _ in 0..REREADS {
+            if !self.torn()? {
+                break;
+            }
+            self.reread_source(ports).await?;
+        }
+        Ok(())
+    }
+
+    async fn reread_source(&mut self, ports: &Ports) -> Result<()> {
+        let mut wanted = Vec::new();
+        for (slot, table) in [
+            (Slot::Secret, TableName::Main),
+            (Slot::Connection, TableName::Main),
+            (Slot::Credential, TableName::Vault),
+        ] {
+            if let Some(key) = self.item(slot).map(|item| item.key.clone()) {
+                if let Some(place) = self.items.get_mut(slot as usize) {
+                    *place = None;
+                }
+                wanted.push((slot, table, key));
+            }
         }
         self.fetch(ports, wanted).await
     }
@@ -227,9 +289,14 @@ fn remember<K: Eq + std::hash::Hash + Clone, V: Clone + PartialEq>(cache: &Cache
     }
 }
 
-fn of_grant(grant: GrantRelation) -> [(Slot, TableName, Key); 2] {
-    [
-        (Slot::Secret, TableName::Main, keyspace::secret(grant.secret)),
-        (Slot::Credential, TableName::Vault, keyspace::credential(grant.credential)),
-    ]
+fn of_grant(grant: &GrantRelation) -> impl Iterator<Item = (Slot, TableName, Key)> {
+    let source = match grant.source {
+        GrantSource::ManagedSecret { secret_id } => [Some((Slot::Secret, keyspace::secret(secret_id))), None],
+        GrantSource::OAuth { connection_id } => [
+            Some((Slot::Connection, keyspace::connection(connection_id))),
+            Some((Slot::Provider, keyspace::provider_config(grant.app, &grant.provider_id))),
+        ],
+    };
+    let credential = (Slot::Credential, TableName::Vault, keyspace::credential(grant.credential));
+    source.into_iter().flatten().map(|(slot, key)| (slot, TableName::Main, key)).chain([credential])
 }

@@ -4,14 +4,20 @@ mod agents;
 mod apps;
 mod authenticate;
 mod call;
+mod deliver;
 mod grants;
 mod install;
 mod keys;
 mod load;
 mod operators;
+mod provider_rules;
+mod provider_usage;
+mod providers;
 mod record;
+mod refresh;
 mod resolve;
 mod respond;
+mod revocations;
 mod secrets;
 
 pub use agents::{NewAgent, create_agent, revoke_agent};
@@ -25,6 +31,14 @@ pub use load::Relations;
 pub use operators::{
     FreshToken, NewToken, authenticate_operator, mint_operator_token, operator_actor, revoke_operator_token,
 };
+pub use provider_rules::ScopeChange;
+pub use provider_usage::{Connected, ProviderUsage, connections_of, provider_usage};
+pub use providers::{
+    Change, Definition, NewProvider, ProviderChange, Removal, SecretFields, add_provider, delete_provider,
+    set_client_secret, switch_provider, update_provider,
+};
 pub use record::{Subject, recorded};
+pub use refresh::{Fresh, Need, Refresher, Timing, keep_alive_at, need, refreshable, token_facts, token_fields};
 pub use respond::{Collected, PROXY_REPLY_LIMIT};
+pub use revocations::Revoker;
 pub use secrets::{NewSecret, SecretChange, create_secret, delete_secret, replace_value, update_secret};

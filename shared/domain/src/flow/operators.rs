@@ -54,7 +54,7 @@ pub fn operator_actor(token: &OperatorToken, ip: Option<IpAddr>) -> Actor {
         kind: ActorKind::Operator,
         token_id: Some(token.id),
         ip: ip.map(|ip| ip.to_string()),
-        ..system_actor()
+        ..Actor::of_vault()
     }
 }
 
@@ -119,20 +119,6 @@ pub(super) fn draft_token_of(
         created_at: ports.clock.now(),
     };
     Ok((token, minted.plain))
-}
-
-/// The vault itself.
-pub(super) fn system_actor() -> Actor {
-    Actor {
-        kind: ActorKind::System,
-        key_id: None,
-        key_prefix: None,
-        agent_id: None,
-        token_id: None,
-        caller: None,
-        caller_type: None,
-        ip: None,
-    }
 }
 
 fn about(kind: EventKind, token: &OperatorToken, actor: Actor, surface: Surface) -> Subject {

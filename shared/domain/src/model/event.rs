@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use alter_api_types::{AgentId, AppId, EventId, GrantId, KeyId, OrgId, PatId, UserId};
+use alter_api_types::{AgentId, AppId, ConnectionId, EventId, GrantId, KeyId, OrgId, PatId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,21 @@ kinds! {
     Call = "call",
     GrantCreated = "grant.created",
     GrantRevoked = "grant.revoked",
+    /// An end user was sent to connect.
+    ConnectSessionCreated = "connect_session.created",
+    /// An end user, or the provider, said no.
+    ConnectDeclined = "connect.declined",
+    /// A connection was renewed in place by its user; its grants keep their ids.
+    ConnectionRenewed = "connection.renewed",
+    /// Tokens were exchanged for new ones.
+    ConnectionRefreshed = "connection.refreshed",
+    /// The provider refused the refresh token.
+    ConnectionBroken = "connection.broken",
+    /// The provider was told that access has ended; the outcome says what it answered.
+    ConnectionRevokedAtProvider = "connection.revoked_at_provider",
+    ProviderConfigured = "provider.configured",
+    ProviderUpdated = "provider.updated",
+    ProviderDeleted = "provider.deleted",
     AppCreated = "app.created",
     AppUpdated = "app.updated",
     AppArchived = "app.archived",
@@ -74,7 +89,7 @@ pub enum ActorKind {
     Agent,
     /// An operator's token.
     Operator,
-    /// The vault itself, setting up.
+    /// The vault itself: setting up, or in the background.
     System,
 }
 
@@ -99,20 +114,50 @@ pub struct Actor {
     pub ip: Option<String>,
 }
 
+impl Actor {
+    /// The vault itself: setting up, and what it does in the background.
+    pub fn of_vault() -> Self {
+        Self {
+            kind: ActorKind::System,
+            key_id: None,
+            key_prefix: None,
+            agent_id: None,
+            token_id: None,
+            caller: None,
+            caller_type: None,
+            ip: None,
+        }
+    }
+}
+
 /// The grant that an event is about, as it was then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantRef {
     pub id: GrantId,
+    /// The connection that the grant is on; absent for one on a managed secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<ConnectionId>,
     pub provider_id: String,
     pub principal: Principal,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
 
+impl GrantRef {
+    /// What the grant is on, as the wire spells it.
+    pub fn kind(&self) -> &'static str {
+        match self.connection_id {
+            Some(_) => "oauth",
+            None => "managed_secret",
+        }
+    }
+}
+
 impl From<&Grant> for GrantRef {
     fn from(grant: &Grant) -> Self {
         Self {
             id: grant.id,
+            connection_id: grant.source.connection_id(),
             provider_id: grant.provider_id.clone(),
             principal: grant.principal.clone(),
             label: grant.label.clone(),

@@ -1,6 +1,6 @@
 //! Grants: who may use which credential, and until when.
 
-use alter_api_types::{AgentId, AppId, CredentialId, GrantId, IdpId, SecretId, UserId};
+use alter_api_types::{AgentId, AppId, ConnectionId, CredentialId, GrantId, IdpId, SecretId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +108,10 @@ pub enum Surface {
     Portal,
     Wallet,
     Webhook,
+    /// The Connect page.
+    Connect,
+    /// The vault itself, in the background.
+    Vault,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,13 +150,37 @@ impl GrantStatus {
     }
 }
 
+/// What a grant is on. It never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum GrantSource {
+    ManagedSecret { secret_id: SecretId },
+    OAuth { connection_id: ConnectionId },
+}
+
+impl GrantSource {
+    pub fn secret_id(self) -> Option<SecretId> {
+        match self {
+            Self::ManagedSecret { secret_id } => Some(secret_id),
+            Self::OAuth { .. } => None,
+        }
+    }
+
+    pub fn connection_id(self) -> Option<ConnectionId> {
+        match self {
+            Self::OAuth { connection_id } => Some(connection_id),
+            Self::ManagedSecret { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     pub id: GrantId,
     pub app_id: AppId,
-    pub secret_id: SecretId,
+    pub source: GrantSource,
     pub credential_id: CredentialId,
-    /// The provider as calls name it: the managed secret's slug, which never changes.
+    /// The provider as calls name it: the managed secret's slug or the OAuth provider's id. It never changes.
     pub provider_id: String,
     pub principal: Principal,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -222,7 +250,7 @@ mod tests {
         let grant = Grant {
             id: id.into(),
             app_id: id.into(),
-            secret_id: id.into(),
+            source: GrantSource::ManagedSecret { secret_id: id.into() },
             credential_id: id.into(),
             provider_id: "stripe".into(),
             principal: Principal::System,

@@ -3,17 +3,34 @@
 mod agent;
 mod api_key;
 mod app;
+mod connect_session;
+mod connection;
 mod event;
 mod grant;
+mod lease;
 mod managed_secret;
 mod operator;
+mod provider_config;
+mod revocation;
 mod scope;
 
 pub use agent::{Agent, AgentName, AgentState};
 pub use api_key::{ApiKey, KeyHolder, KeyProblem, KeyState};
 pub use app::{App, AppState, Org, name};
+pub use connect_session::{
+    AUTHORIZATION_LIFETIME, ConnectSession, Connected, DENIED, Operation, PendingAuthorization, Progress,
+    RESULT_KEPT, SESSION_LIFETIME, SessionOutcome, SessionProvider, SessionTerms,
+};
+pub use connection::{
+    ACCESS_TOKEN, Connection, ConnectionState, Delivery, REFRESH_TOKEN, Receipt, TokenFacts,
+};
 pub use event::{Actor, ActorKind, AuditEvent, CallFacts, EventKind, GrantRef, Outcome, OutcomeKind, Phase};
-pub use grant::{Grant, GrantPolicy, GrantState, GrantStatus, Principal, PrincipalType, Surface, label};
+pub use grant::{
+    Grant, GrantPolicy, GrantSource, GrantState, GrantStatus, Principal, PrincipalType, Surface, label,
+};
+pub use lease::{Attempt, Claim, Deposit, EXPIRED, Ended, Lease, Refusal, resend_is_safe};
 pub use managed_secret::{ManagedSecret, SealedCredential, slug_from_name};
 pub use operator::{OperatorToken, Permission};
+pub use provider_config::{ClientSecret, ConfiguredScopes, ProviderConfig, ProviderState};
+pub use revocation::Revocation;
 pub use scope::{Scope, Scopes, UnknownScope};

@@ -10,6 +10,7 @@ mod assertion;
 mod authorize;
 mod client;
 mod definition;
+mod delivery;
 mod document;
 mod error;
 mod lookup;
@@ -37,10 +38,11 @@ pub use definition::{
     RefreshLimit, RefreshTokenRotation, ResponseMode, Revocation, RevocationAuth, RevokedToken, ScopeInfo,
     ScopeSet, Shape, SuccessFlag, TokenEndpoint, TokenReply, Upgrade, Variable, VariableSource, Verb,
 };
+pub use delivery::delivery;
 pub use error::{CONFIGURATION, EngineError, ExchangeError, RevokeError};
 pub use lookup::AccountInfo;
 pub use names::STEP_NAMES;
 pub use reply::Tokens;
-pub use template::{Bound, Template, TemplateError};
+pub use template::{Bound, Resolve, Template, TemplateError};
 pub use token::{CurrentTokens, Engine, Obtained};
 pub use values::{ValueError, Values};

@@ -10,6 +10,7 @@ mod key_wrapper;
 pub mod limits;
 mod nonces;
 mod table;
+mod work;
 
 pub use audit_sink::{AuditError, AuditSink, Record};
 pub use clock::{Clock, ManualClock, Rng, RngError, SeededRng, SystemClock, SystemRng};
@@ -20,3 +21,4 @@ pub use table::{
     Expect, INDEX_COUNT, ITEM_OVERHEAD_BYTES, Index, IndexKey, Item, Key, MAX_ITEM_BYTES, MAX_TRANSACT_OPS,
     Op, Page, Query, StoreError, Table, TableName, Version,
 };
+pub use work::{NoWork, Work, WorkError, WorkQueue};

@@ -1,6 +1,6 @@
 //! Sealed credentials, in the vault table.
 
-use alter_api_types::{AppId, CredentialId};
+use alter_api_types::{AppId, CredentialId, RevocationId};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +56,26 @@ impl Credentials<'_> {
         Ok(Op::Put { table: TableName::Vault, item: Self::item(&credential.value)?, expect })
     }
 
+    /// Writes the value whatever was there: the caller's transaction holds another item at its version.
+    pub fn overwrite(credential: &SealedCredential) -> Result<Op> {
+        Ok(Op::Put { table: TableName::Vault, item: Self::item(credential)?, expect: Expect::Any })
+    }
+
     pub fn delete(id: CredentialId) -> Op {
         Op::Delete { table: TableName::Vault, key: keyspace::credential(id), expect: Expect::Any }
+    }
+
+    /// Keeps the sealed tokens for a revocation, as they are: their seal still names the credential, so that they open for
+    /// whoever knows that they were parked, and at no place that a call reads.
+    pub fn park(credential: &SealedCredential, revocation: RevocationId) -> Result<Op> {
+        let item = Item { key: keyspace::revocation(revocation), ..Self::item(credential)? };
+        Ok(Op::Put { table: TableName::Vault, item, expect: Expect::Absent })
+    }
+
+    /// What [`Self::park`] kept.
+    pub async fn parked(&self, revocation: RevocationId) -> Result<Option<SealedCredential>> {
+        let item = self.0.get(TableName::Vault, &keyspace::revocation(revocation)).await?;
+        item.as_ref().map(Self::read).transpose()
     }
 
     /// Where a credential is sealed to: another row, id or version does not open it.

@@ -1,13 +1,13 @@
 //! Grants: by id, by app, by managed secret, by principal.
 
-use alter_api_types::{AppId, GrantId, SecretId};
+use alter_api_types::{AppId, ConnectionId, GrantId, SecretId};
 use jiff::Timestamp;
 
 use super::{Listed, Stored, decode, decode_stored, encode, list_page};
 use crate::{
     error::{Error, Result},
     keyspace,
-    model::{Grant, GrantStatus, Principal, PrincipalType},
+    model::{Grant, GrantSource, GrantStatus, Principal, PrincipalType},
     port::{Expect, Index, Item, Op, Page, Query, StoreError, Table, TableName},
 };
 
@@ -70,12 +70,12 @@ impl Grants<'_> {
         found.filter(|grant| grant.value.app_id == app).ok_or_else(Error::grant_not_found)
     }
 
-    /// Creates the grant and takes its label among its siblings, or neither. The secret must still be there. Its slug
+    /// Creates a grant on a managed secret and takes its label among its siblings, or neither. The secret must still be there. Its slug
     /// tells: it lives as long and is never written again, so that replacing the value meanwhile is no conflict.
     pub async fn create(&self, grant: &Grant) -> Result<()> {
         let slug = keyspace::secret_slug(grant.app_id, &grant.provider_id);
         let item = self.0.get(TableName::Main, &slug).await?.ok_or(Error::NotFound("managed secret"))?;
-        if decode::<SecretId>(&item)? != grant.secret_id {
+        if Some(decode::<SecretId>(&item)?) != grant.source.secret_id() {
             return Err(Error::NotFound("managed secret"));
         }
         let mut ops = Self::create_ops(grant)?;
@@ -107,13 +107,18 @@ impl Grants<'_> {
 
     /// Writes a grant's new state; a revoked grant gives its label back.
     pub async fn update(&self, grant: &Stored<Grant>, now: Timestamp) -> Result<()> {
+        Ok(self.0.transact(Self::update_ops(grant, now)?).await?)
+    }
+
+    /// The writes of [`Self::update`].
+    pub fn update_ops(grant: &Stored<Grant>, now: Timestamp) -> Result<Vec<Op>> {
         let expect = Expect::Version(grant.version);
         let mut ops = vec![Op::Put { table: TableName::Main, item: Self::item(&grant.value)?, expect }];
         if let (Some(label), GrantStatus::Revoked) = (&grant.value.label, grant.value.status(now)) {
             let key = keyspace::grant_label(grant.value.credential_id, label);
             ops.push(Op::Delete { table: TableName::Main, key, expect: Expect::Any });
         }
-        Ok(self.0.transact(ops).await?)
+        Ok(ops)
     }
 
     /// One page of an app's grants, newest first.
@@ -165,6 +170,19 @@ impl Grants<'_> {
         cursor: Option<String>,
     ) -> Result<Listed<Grant>> {
         let query = Query::partition(TableName::Main, keyspace::secret_grants(secret))
+            .index(Index::Second)
+            .descending();
+        list_page(self.0, &query.limit(limit).cursor(cursor)).await
+    }
+
+    /// The grants of a connection, one page, newest first.
+    pub async fn list_of_connection(
+        &self,
+        connection: ConnectionId,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<Listed<Grant>> {
+        let query = Query::partition(TableName::Main, keyspace::connection_grants(connection))
             .index(Index::Second)
             .descending();
         list_page(self.0, &query.limit(limit).cursor(cursor)).await
@@ -239,9 +257,13 @@ impl Grants<'_> {
 
     fn item(grant: &Grant) -> Result<Item> {
         let third = keyspace::principal_grant(grant.app_id, &grant.principal, &grant.provider_id, grant.id);
+        let second = match grant.source {
+            GrantSource::ManagedSecret { secret_id } => keyspace::secret_grant(secret_id, grant.id),
+            GrantSource::OAuth { connection_id } => keyspace::connection_grant(connection_id, grant.id),
+        };
         Ok(Item::new(keyspace::grant(grant.id), encode(grant)?)
             .with_index(Index::First, keyspace::app_grant(grant.app_id, grant.id))
-            .with_index(Index::Second, keyspace::secret_grant(grant.secret_id, grant.id))
+            .with_index(Index::Second, second)
             .with_index(Index::Third, third))
     }
 }

@@ -7,10 +7,14 @@ mod api_keys;
 mod apps;
 mod audit_rows;
 mod audit_store;
+mod connect_sessions;
+mod connections;
 mod credentials;
 mod decoded;
 mod grants;
 mod operators;
+mod provider_configs;
+mod revocations;
 mod secrets;
 
 use alter_api_types::AppId;
@@ -24,10 +28,14 @@ pub use audit_rows::{
     AuditFilter, AuditPage, AuditRows, AuditScope, MAX_PAGE, Order, RETENTION_DAYS, SETTLE_SECONDS,
 };
 pub use audit_store::WriteReport;
+pub use connect_sessions::ConnectSessions;
+pub use connections::Connections;
 pub use credentials::Credentials;
 pub(crate) use decoded::Decoded;
 pub use grants::{GrantFilter, Grants, Listing, MAX_LISTED, PrincipalFilter};
 pub use operators::OperatorTokens;
+pub use provider_configs::ProviderConfigs;
+pub use revocations::Revocations;
 pub use secrets::ManagedSecrets;
 
 use crate::{

@@ -194,11 +194,13 @@ pub fn row(event: AuditEvent) -> AuditRow {
                 Surface::Portal => "portal",
                 Surface::Wallet => "wallet",
                 Surface::Webhook => "webhook",
+                Surface::Connect => "connect",
+                Surface::Vault => "vault",
             }
             .to_owned()
         }),
         grant_id: event.grant.as_ref().map(|grant| grant.id),
-        grant_kind: event.grant.as_ref().map(|_| "managed_secret".to_owned()),
+        grant_kind: event.grant.as_ref().map(|grant| grant.kind().to_owned()),
         grant_label: event.grant.as_ref().and_then(|grant| grant.label.clone()),
         provider_id,
         principal_type: principal_type.map(|kind| kind.as_str().to_owned()),

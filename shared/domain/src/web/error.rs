@@ -46,6 +46,11 @@ pub fn code(error: &Error) -> &'static str {
         Error::AmbiguousGrant { .. } => "ambiguous_grant",
         Error::GrantRevoked { .. } => "grant_revoked",
         Error::GrantExpired { .. } => "grant_expired",
+        Error::CredentialRevoked { .. } => "credential_revoked",
+        Error::ProviderDisabled { .. } => "provider_disabled",
+        Error::TokenRefreshInProgress { .. } => "token_refresh_in_progress",
+        Error::NotFound("provider") => "provider_not_found",
+        Error::NotFound("connection") => "connection_not_found",
         Error::NotFound("app") => "app_not_found",
         Error::NotFound("key") => "key_not_found",
         Error::NotFound("agent") => "agent_not_found",
@@ -95,16 +100,19 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::AgentRevoked
         | Error::JwtValidation
         | Error::InvalidOperatorToken => StatusCode::UNAUTHORIZED,
-        Error::InsufficientScope { .. } | Error::GrantRevoked { .. } | Error::GrantExpired { .. } => {
-            StatusCode::FORBIDDEN
-        }
+        Error::InsufficientScope { .. }
+        | Error::GrantRevoked { .. }
+        | Error::GrantExpired { .. }
+        | Error::CredentialRevoked { .. }
+        | Error::ProviderDisabled { .. } => StatusCode::FORBIDDEN,
         Error::CallerAgentUnresolved
         | Error::GrantNotFound { .. }
         | Error::NoDelegatedGrant { .. }
         | Error::NotFound(_) => StatusCode::NOT_FOUND,
-        Error::AmbiguousGrant { .. } | Error::Conflict { .. } | Error::SiblingLabelConflict { .. } => {
-            StatusCode::CONFLICT
-        }
+        Error::AmbiguousGrant { .. }
+        | Error::Conflict { .. }
+        | Error::SiblingLabelConflict { .. }
+        | Error::TokenRefreshInProgress { .. } => StatusCode::CONFLICT,
         Error::UpstreamUnreachable(_) | Error::UpstreamBroken(_) => StatusCode::BAD_GATEWAY,
         Error::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         Error::Throttled
@@ -149,6 +157,17 @@ pub fn body(error: &Error) -> Value {
             set("agent_id", json!(agent_id));
         }
         Error::GrantRevoked { grant_id } => set("grant_id", json!(grant_id)),
+        Error::CredentialRevoked { grant_id, provider_id } => {
+            set("grant_id", json!(grant_id));
+            set("provider_id", json!(provider_id));
+            set(
+                "hint",
+                "create_connect_session_for_error() makes the session in which the user connects again."
+                    .into(),
+            );
+        }
+        Error::ProviderDisabled { provider_id } => set("provider_id", json!(provider_id)),
+        Error::TokenRefreshInProgress { grant_id } => set("grant_id", json!(grant_id)),
         Error::GrantExpired { grant_id, provider_id } => {
             set("grant_id", json!(grant_id));
             set("provider_id", json!(provider_id));

@@ -14,9 +14,10 @@ use alter_api_types::{AppId, OrgId};
 use alter_domain::{
     auth::key_text,
     crypto::DataKeys,
+    egress::EgressRules,
     flow::install,
     model::{AuditEvent, OperatorToken, Org, Permission, Phase},
-    port::{AuditError, AuditSink, Clock, ManualClock, Record, SeededRng, Table, TableNonces},
+    port::{AuditError, AuditSink, Clock, ManualClock, NoWork, Record, SeededRng, Table, TableNonces},
     repo::{AuditRows, OperatorTokens, Orgs},
     secret::Secret,
     state::{Ports, Sealer},
@@ -76,12 +77,18 @@ impl Vault {
             table: Arc::clone(&table),
             audit: Arc::clone(&record) as _,
             nonces: Arc::new(TableNonces::new(table)),
+            work: Arc::new(NoWork),
             clock: Arc::clone(&clock) as _,
             rng: Arc::clone(&rng) as _,
         };
         let wrapper = MakesOnly(KeyFile::open_or_create(&key_dir.path().join("vault.key"), rng).unwrap());
         let keys = DataKeys::new(Arc::new(wrapper), Arc::clone(&clock) as Arc<dyn Clock>);
-        let router = alter_portal::router(PortalState::new(ports.clone(), Sealer::new(keys)));
+        let router = alter_portal::router(PortalState::new(
+            ports.clone(),
+            Sealer::new(keys),
+            "https://vault.example",
+            EgressRules { allow_loopback_http: true },
+        ));
         let org = ports.new_id().unwrap();
         let (admin, answers) = (String::new(), Mutex::default());
         Self { ports, clock, record, org, admin, router, answers, _key_dir: key_dir }
