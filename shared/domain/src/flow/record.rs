@@ -28,6 +28,20 @@ pub async fn recorded<T>(
     subject: Subject,
     change: impl Future<Output = Result<T>>,
 ) -> Result<T> {
+    let outcome = |result: &Result<T>| match result {
+        Ok(_) => Outcome::of(OutcomeKind::Success),
+        Err(error) => refusal(error),
+    };
+    recorded_as(ports, subject, Box::pin(change), outcome).await?
+}
+
+/// The same for a change that has other ends than done and refused. An error means that the change was not tried.
+pub(super) async fn recorded_as<T>(
+    ports: &Ports,
+    subject: Subject,
+    change: impl Future<Output = T>,
+    outcome: impl FnOnce(&T) -> Outcome,
+) -> Result<T> {
     let now = ports.clock.now();
     let id: EventId = ports.id_at(now)?;
     let mut event = AuditEvent {
@@ -47,12 +61,9 @@ pub async fn recorded<T>(
     ports.audit.record(event.encode()?).await?;
     let result = change.await;
     event.phase = Phase::Final;
-    event.outcome = Some(match &result {
-        Ok(_) => Outcome::of(OutcomeKind::Success),
-        Err(error) => refusal(error),
-    });
+    event.outcome = Some(outcome(&result));
     finish(ports, &event).await;
-    result
+    Ok(result)
 }
 
 /// Writes a final row. A second failure is logged: the intent row already tells what was attempted.
