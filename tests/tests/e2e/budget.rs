@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use alter_domain::port::NonceStore;
 use alter_table_contract::{CountingTable, Counts};
 use alter_tests::{
-    AgentClient, AppClient, GrantSpec, KeySpec, MemoryNonces, Mode, ScriptedClient, SecretSpec, Setup,
-    TestApp, TestVault,
+    AgentClient, AppClient, ConnectionSpec, GrantSpec, KeySpec, MemoryNonces, Mode, ScriptedClient,
+    SecretSpec, Setup, TestApp, TestVault, toy_provider,
 };
 use axum::body::Body;
 use http::Response;
@@ -103,6 +103,35 @@ async fn a_warm_call_reads_once_and_a_cold_one_twice() {
             }
         }
     }
+}
+
+/// A connection costs what a managed secret costs: as many rounds, and no key service when warm.
+#[tokio::test]
+async fn a_call_through_a_connection_costs_what_a_managed_secret_costs() {
+    let world = world(Some(Arc::new(MemoryNonces::default()))).await;
+    let config = world.app.provider(toy_provider("https://auth.example.com", "api.example.com")).await;
+    let spec = ConnectionSpec::new("access-0123456789", Some("refresh-0123456789"));
+    let (_, connected) = world.app.connect(&config, spec).await;
+    let (_, plain) = world.app.bearer(TOKEN, "api.example.com").await;
+    let mut costs = Vec::new();
+    for grant in [connected, plain] {
+        let app = world.restarted();
+        let mut cost = Vec::new();
+        for _ in 0..3 {
+            let unwraps = world.app.vault.wrapper.unwraps();
+            let (before, all) = world.cost(app.client().proxy(&get(URL, grant))).await;
+            cost.push((
+                before.rounds,
+                before.calls(),
+                writes(&all),
+                world.app.vault.wrapper.unwraps() - unwraps,
+            ));
+        }
+        costs.push(cost);
+    }
+    let [connected, plain] = costs.as_slice() else { unreachable!() };
+    assert_eq!(connected, plain);
+    assert_eq!(connected.as_slice(), [(2, 2, 0, 1), (1, 1, 0, 0), (1, 1, 0, 0)]);
 }
 
 /// With nonces in the table, as on AWS, the nonce's write is the only one, and it runs beside the intent.
