@@ -23,11 +23,18 @@ pub enum Category {
     Crm,
     Data,
     DeveloperTools,
+    Finance,
+    Health,
     Identity,
+    Marketing,
+    Media,
     Monitoring,
     Payments,
+    People,
     Productivity,
     Security,
+    Social,
+    Support,
 }
 
 /// How sure we are that the entry is right.
