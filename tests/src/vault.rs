@@ -29,6 +29,9 @@ use tokio::net::TcpListener;
 
 use crate::{Anonymous, CountingWrapper, TestAudit, TestWork};
 
+/// Where a test's vault says that it is.
+pub const PUBLIC_URL: &str = "https://vault.example";
+
 /// How a test's vault is built.
 pub struct Setup {
     files: bool,
@@ -228,7 +231,7 @@ impl TestVault {
             relations: Arc::clone(&self.relations),
         };
         let proxy = ProxyState { timeouts: self.timeouts, ..ProxyState::new(calls) };
-        let portal = PortalState::new(ports.clone(), self.sealer());
+        let portal = PortalState::new(ports.clone(), self.sealer(), PUBLIC_URL, self.rules);
         let routes = Router::new()
             .merge(alter_proxy::router(proxy))
             .merge(alter_grants::router(GrantsState { ports: ports.clone(), signing: signing.clone() }))

@@ -28,7 +28,18 @@ pub(crate) trait PathId: FromStr {
 /// A template's name; any text may be asked for.
 pub(crate) struct Slug(pub(crate) String);
 
+/// A provider's name; any text may be asked for.
+pub(crate) struct ProviderId(pub(crate) String);
+
 impl FromStr for Slug {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromStr for ProviderId {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -55,6 +66,7 @@ path_ids! {
     SecretId, "secret_id" => Error::NotFound("managed secret");
     GrantId, "grant_id" => Error::grant_not_found();
     PatId, "pat_id" => Error::NotFound("operator token");
+    ProviderId, "provider_id" => Error::NotFound("provider");
     Slug, "slug" => Error::NotFound("template");
     EventId, "event_id" => Error::NotFound("audit event");
 }

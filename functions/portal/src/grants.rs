@@ -1,12 +1,12 @@
 //! Grants of an app.
 
 use alter_api_types::{
-    AgentId, ErrorBody, GrantId, UserId,
+    AgentId, AppId, ErrorBody, GrantId, UserId,
     portal::{self, BaseGrant, CreateGrant, GrantView, Page, RevokeGrant},
 };
 use alter_domain::{
     Error, Result,
-    flow::{NewGrant, issue_grant, revoke_grant},
+    flow::{NewGrant, connections_of, issue_grant, revoke_grant},
     model::{Grant, GrantStatus, Principal, PrincipalType, Surface},
     repo::{AuditRows, GrantFilter, Grants, PrincipalFilter},
     state::Ports,
@@ -35,7 +35,7 @@ pub(crate) struct GrantParams {
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
     status: Option<portal::GrantStatus>,
-    /// The slug of a managed secret.
+    /// The slug of a managed secret, or the id of an OAuth provider.
     provider_id: Option<String>,
     principal_type: Option<portal::PrincipalType>,
     user_id: Option<UserId>,
@@ -55,7 +55,8 @@ pub(crate) async fn list(
     let now = portal.ports.clock.now();
     let grants = Grants(portal.ports.table.as_ref());
     let listed = grants.page(access.app_id(), &filter, now, limit, params.cursor).await?;
-    Ok(Json(Page { items: views(&portal.ports, listed.items, now).await?, next_cursor: listed.next }))
+    let items = views(&portal.ports, access.app_id(), listed.items, now).await?;
+    Ok(Json(Page { items, next_cursor: listed.next }))
 }
 
 /// Make a grant
@@ -153,16 +154,22 @@ fn contradiction() -> Error {
 }
 
 async fn one(ports: &Ports, grant: Grant) -> Result<GrantView> {
-    let last_used = AuditRows(ports.table.as_ref()).last_used(&[grant.id]).await?;
-    Ok(view::grant(grant, last_used.into_iter().next().flatten(), ports.clock.now()))
+    let views = views(ports, grant.app_id, vec![grant], ports.clock.now()).await?;
+    views.into_iter().next().ok_or_else(Error::grant_not_found)
 }
 
-/// Grants with their last use, which is read a hundred at a time.
-async fn views(ports: &Ports, grants: Vec<Grant>, now: Timestamp) -> Result<Vec<GrantView>> {
+/// Grants with their last use and their connections, which are read a hundred at a time.
+async fn views(ports: &Ports, app: AppId, grants: Vec<Grant>, now: Timestamp) -> Result<Vec<GrantView>> {
     let ids: Vec<GrantId> = grants.iter().map(|grant| grant.id).collect();
     let mut last_used = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(100) {
         last_used.extend(AuditRows(ports.table.as_ref()).last_used(chunk).await?);
     }
-    Ok(grants.into_iter().zip(last_used).map(|(grant, used)| view::grant(grant, used, now)).collect())
+    let connections = connections_of(ports, app, &grants).await?;
+    let view = |(grant, used): (Grant, Option<Timestamp>)| {
+        let connected = grant.source.connection_id().and_then(|id| connections.get(&id));
+        let connection = connected.map(view::connection);
+        GrantView { connection, ..view::grant(grant, used, now) }
+    };
+    Ok(grants.into_iter().zip(last_used).map(view).collect())
 }

@@ -1,4 +1,5 @@
-//! The operator's JSON API under `/portal/v1`: apps, keys, agents, managed secrets, grants, operator tokens, the record.
+//! The operator's JSON API under `/portal/v1`: apps, keys, agents, managed secrets, OAuth
+//! providers, grants, operator tokens, the record.
 //!
 //! Who calls it: operators with a token (`alter_pat_…`), through the command line or a client of their own. What it may
 //! touch: configuration, and the vault table through a [`Sealer`]: it stores credentials and cannot open one. No answer
@@ -13,12 +14,20 @@ mod grants;
 mod input;
 mod keys;
 mod openapi;
+mod provider_input;
+mod provider_view;
+mod providers;
 mod secrets;
 mod templates;
 mod tokens;
 mod view;
 
-use alter_domain::state::{Ports, Sealer};
+use std::sync::Arc;
+
+use alter_domain::{
+    egress::EgressRules,
+    state::{Ports, Sealer},
+};
 use axum::{Router, handler::Handler, routing::MethodRouter};
 use utoipa_axum::{PathItemExt, paste, router::OpenApiRouter, routes};
 
@@ -29,11 +38,15 @@ pub use openapi::openapi;
 pub struct PortalState {
     pub ports: Ports,
     pub sealer: Sealer,
+    /// Where providers send people back to: an origin, perhaps with a path, without a slash at its end.
+    pub public_url: Arc<str>,
+    /// What an operator's own definition of a provider may name.
+    pub rules: EgressRules,
 }
 
 impl PortalState {
-    pub fn new(ports: Ports, sealer: Sealer) -> Self {
-        Self { ports, sealer }
+    pub fn new(ports: Ports, sealer: Sealer, public_url: &str, rules: EgressRules) -> Self {
+        Self { ports, sealer, public_url: public_url.trim_end_matches('/').into(), rules }
     }
 }
 
@@ -52,6 +65,8 @@ macro_rules! each_route {
             keys::list, keys::mint, keys::get, keys::revoke, keys::rotate,
             agents::list, agents::create, agents::get, agents::revoke,
             secrets::list, secrets::create, secrets::get, secrets::update, secrets::delete, secrets::replace,
+            providers::list_known, providers::get_known, providers::list, providers::add, providers::get,
+            providers::update, providers::delete, providers::set_secret, providers::enable, providers::disable,
             grants::list, grants::create, grants::get, grants::revoke,
             audit::list, audit::export, audit::get, audit::list_of_org, audit::export_of_org,
         }

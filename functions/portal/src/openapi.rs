@@ -83,6 +83,7 @@ fn complete(path: &str, operation: &mut Operation) {
             "secret_id" => "`secret_not_found`",
             "grant_id" => "`grant_not_found`",
             "pat_id" => "`operator_token_not_found`",
+            "provider_id" => "`provider_not_found`",
             "event_id" => "`audit_event_not_found`",
             _ => "`template_not_found`",
         });
@@ -124,7 +125,8 @@ fn complete(path: &str, operation: &mut Operation) {
 
 fn path_parameter(name: &str) -> utoipa::openapi::path::Parameter {
     let mut schema = ObjectBuilder::new().schema_type(Type::String);
-    if name.ends_with("_id") {
+    // A provider's id is a word.
+    if name.ends_with("_id") && name != "provider_id" {
         schema = schema.format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
     }
     ParameterBuilder::new()

@@ -3,17 +3,19 @@
 use alter_api_types::{
     SecretText,
     portal::{
-        AgentStatus, AgentView, AppStatus, AppView, CredentialType, GrantPolicyView, GrantStatus, GrantView,
-        HeaderView, InjectionRuleView, InjectionView, KeyStatus, KeyView, Page, Permission, PrincipalView,
-        RuleTarget, SecretView, Surface, TemplateField, TemplateView, TokenStatus, TokenView,
+        AgentStatus, AgentView, AppStatus, AppView, ConnectionView, CredentialType, GrantKind,
+        GrantPolicyView, GrantStatus, GrantView, HeaderView, InjectionRuleView, InjectionView, KeyStatus,
+        KeyView, Page, Permission, PrincipalView, ProviderRevocation, RevocationStatus, RuleTarget,
+        SecretView, Surface, TemplateField, TemplateView, TokenStatus, TokenView,
     },
 };
 use alter_domain::{
     catalogue::Template,
+    flow::Connected,
     inject::{self, DefaultHeaders, Injection, Target},
     model::{
-        self, Agent, AgentState, ApiKey, App, AppState, Grant, GrantState, KeyHolder, KeyProblem, KeyState,
-        ManagedSecret, OperatorToken, Principal,
+        self, Agent, AgentState, ApiKey, App, AppState, ConnectionState, Grant, GrantSource, GrantState,
+        KeyHolder, KeyProblem, KeyState, ManagedSecret, OperatorToken, Principal, Receipt,
     },
     repo::Listed,
     secret::Secret,
@@ -164,6 +166,7 @@ pub(crate) fn template(template: &Template) -> TemplateView {
     }
 }
 
+/// A grant on a connection is shown with it; see [`connection`].
 pub(crate) fn grant(grant: Grant, last_used_at: Option<Timestamp>, now: Timestamp) -> GrantView {
     let status = match grant.status(now) {
         model::GrantStatus::Active => GrantStatus::Active,
@@ -177,7 +180,12 @@ pub(crate) fn grant(grant: Grant, last_used_at: Option<Timestamp>, now: Timestam
     GrantView {
         grant_id: grant.id,
         app_id: grant.app_id,
-        secret_id: grant.secret_id,
+        kind: match grant.source {
+            GrantSource::ManagedSecret { .. } => GrantKind::ManagedSecret,
+            GrantSource::OAuth { .. } => GrantKind::Oauth,
+        },
+        secret_id: grant.source.secret_id(),
+        connection_id: grant.source.connection_id(),
         provider_id: grant.provider_id,
         principal: match grant.principal {
             Principal::User { user_id } => PrincipalView::User { user_id },
@@ -198,7 +206,36 @@ pub(crate) fn grant(grant: Grant, last_used_at: Option<Timestamp>, now: Timestam
         revoke_reason,
         last_used_at,
         created_at: grant.created_at,
+        connection: None,
     }
+}
+
+pub(crate) fn connection(connected: &Connected) -> ConnectionView {
+    let connection = &connected.connection;
+    let account = connection.account.as_ref();
+    ConnectionView {
+        account_identifier: account.map(|account| account.identifier.clone()),
+        account_display_name: account.and_then(|account| account.display_name.clone()),
+        scopes: connection.scopes.clone(),
+        scope_mismatch: !connected.missing_scopes.is_empty(),
+        missing_scopes: connected.missing_scopes.clone(),
+        needs_reconnect: connection.needs_reconnect(),
+        token_expires_at: connection.tokens.expires_at,
+        provider_revocation: match &connection.state {
+            ConnectionState::Revoked { receipt, .. } => Some(provider_revocation(receipt)),
+            ConnectionState::Active | ConnectionState::Broken { .. } => None,
+        },
+    }
+}
+
+fn provider_revocation(receipt: &Receipt) -> ProviderRevocation {
+    let (status, at, reason) = match receipt {
+        Receipt::Pending => (RevocationStatus::Pending, None, None),
+        Receipt::Revoked { at } => (RevocationStatus::Revoked, Some(*at), None),
+        Receipt::NotSupported => (RevocationStatus::NotSupported, None, None),
+        Receipt::Failed { at, reason } => (RevocationStatus::Failed, Some(*at), Some(reason.clone())),
+    };
+    ProviderRevocation { status, at, reason }
 }
 
 fn surface(surface: model::Surface) -> Surface {
@@ -207,6 +244,8 @@ fn surface(surface: model::Surface) -> Surface {
         model::Surface::Portal => Surface::Portal,
         model::Surface::Wallet => Surface::Wallet,
         model::Surface::Webhook => Surface::Webhook,
+        model::Surface::Connect => Surface::Connect,
+        model::Surface::Vault => Surface::Vault,
     }
 }
 

@@ -43,6 +43,7 @@ pub struct ListGrantsResponse {
 #[serde(tag = "grant_kind", rename_all = "snake_case")]
 pub enum GrantItem {
     ManagedSecret(ManagedSecretGrant),
+    Oauth(OauthGrant),
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -66,6 +67,41 @@ pub struct ManagedSecretGrant {
     pub last_used_at: Option<Timestamp>,
     pub depth: u32,
     pub delegable: bool,
+    pub created_at: Timestamp,
+}
+
+/// A grant on what an end user connected.
+#[derive(Debug, Clone, Serialize)]
+pub struct OauthGrant {
+    pub grant_id: GrantId,
+    pub provider_id: String,
+    pub status: String,
+    pub principal_type: String,
+    pub access_via: String,
+    /// What the provider granted.
+    pub scopes: Vec<String>,
+    pub account_identifier: Option<String>,
+    pub account_display_name: Option<String>,
+    pub label: Option<String>,
+    pub credential_id: CredentialId,
+    pub parent_grant_id: Option<GrantId>,
+    /// An https origin that calls can start from.
+    pub api_base_url: Option<String>,
+    /// When the access token, not the grant, ends.
+    pub expires_at: Option<Timestamp>,
+    /// When the grant ends.
+    pub grant_expires_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
+    pub delegated_at: Option<Timestamp>,
+    /// The app requires a scope that was not granted.
+    pub scope_mismatch: bool,
+    /// The provider no longer accepts it: the user has to connect again, and the grant keeps its id.
+    pub needs_reconnect: bool,
+    pub delegable: bool,
+    pub delegated_agent_ids: Vec<AgentId>,
+    pub grant_policy: Option<GrantPolicyView>,
+    pub depth: u32,
+    pub scope_constraint: Option<Vec<String>>,
     pub created_at: Timestamp,
 }
 

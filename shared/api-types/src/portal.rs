@@ -6,6 +6,7 @@
 mod apps;
 mod grants;
 mod keys;
+mod providers;
 mod secrets;
 
 use jiff::Timestamp;
@@ -13,10 +14,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use apps::{AgentStatus, AgentView, AppStatus, AppView, CreateAgent, CreateApp, UpdateApp};
 pub use grants::{
-    BaseGrant, CreateGrant, GrantPolicyInput, GrantPolicyView, GrantStatus, GrantView, PrincipalType,
-    PrincipalView, RevokeGrant, Surface,
+    BaseGrant, ConnectionView, CreateGrant, GrantKind, GrantPolicyInput, GrantPolicyView, GrantStatus,
+    GrantView, PrincipalType, PrincipalView, ProviderRevocation, RevocationStatus, RevokeGrant, Surface,
 };
 pub use keys::{KeyStatus, KeyView, MintKey, MintedKey, RotateKey, RotatedKey};
+pub use providers::{
+    AddProvider, AskedOf, CatalogProviderView, CertaintyView, ProviderScopes, ProviderStatus, ProviderUsage,
+    ProviderVariable, ProviderView, RefreshView, ScopeView, ScopesInput, SetClientSecret, UpdateProvider,
+};
 pub use secrets::{
     CreateSecret, CredentialType, HeaderView, InjectionRule, InjectionRuleView, InjectionView, ReplaceValue,
     RuleTarget, SecretView, TemplateField, TemplateView, UpdateSecret,

@@ -11,6 +11,7 @@ use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::Subsc
 use super::{
     context::{Context, DEFAULT_DATA_DIR},
     error::{CliError, Result},
+    http::BaseUrl,
     output::Format,
     terminal::Style,
 };
@@ -43,6 +44,10 @@ pub(crate) struct ServeArgs {
     /// The name of the organization that an empty data directory is set up with
     #[arg(long, default_value = "My organization", value_name = "NAME")]
     organization: String,
+    /// Where browsers and OAuth providers reach the vault, when that is not the address it listens on:
+    /// https://vault.example.com
+    #[arg(long, env = "ALTER_PUBLIC_URL", hide_env_values = true, value_name = "URL")]
+    public_url: Option<String>,
     /// Form of the log, which goes to standard error
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -83,6 +88,11 @@ struct Ready<'a> {
     set_up: bool,
 }
 
+/// An origin, perhaps with a path; https, or http for this machine.
+fn public_url(text: &str) -> Result<String> {
+    BaseUrl::parse(text).map(|url| url.join(""))
+}
+
 pub(super) fn serve(context: &Context, args: &ServeArgs) -> Result<()> {
     start_log(args.log_format, args.log_level.clone(), context.printer.terminal.error_color);
     let stop = Signals::listen()?;
@@ -93,6 +103,7 @@ pub(super) fn serve(context: &Context, args: &ServeArgs) -> Result<()> {
         allow_loopback_http: args.allow_loopback_http,
         threads: args.threads.map(usize::from),
         organization: args.organization.clone(),
+        public_url: args.public_url.as_deref().map(public_url).transpose()?,
         extra_roots: context.global.ca_file.clone(),
     };
     let running = server::start(&options)?;

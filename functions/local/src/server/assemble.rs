@@ -102,7 +102,7 @@ impl Vault {
     }
 
     /// The routes, with a pool of provider connections for the runtime that calls this.
-    pub(super) fn router(&self) -> Router {
+    pub(super) fn router(&self, public_url: &str) -> Router {
         let ports = self.ports.clone();
         let signing = SigningKeys::new(self.data_keys.clone());
         let http: Arc<dyn HttpClient> = Arc::new(self.client.for_runtime());
@@ -115,7 +115,8 @@ impl Vault {
             rules: self.rules,
             relations: Arc::clone(&self.relations),
         };
-        let portal = PortalState::new(ports.clone(), Sealer::new(self.data_keys.clone()));
+        let sealer = Sealer::new(self.data_keys.clone());
+        let portal = PortalState::new(ports.clone(), sealer, public_url, self.rules);
         let routes = Router::new()
             .merge(alter_proxy::router(ProxyState::new(calls)))
             .merge(alter_grants::router(GrantsState { ports: ports.clone(), signing: signing.clone() }))

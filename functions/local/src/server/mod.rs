@@ -35,6 +35,8 @@ pub(crate) struct ServeOptions {
     pub(crate) threads: Option<usize>,
     /// The name of the organization that an empty data directory is set up with.
     pub(crate) organization: String,
+    /// Where browsers and providers reach the vault, without a slash at its end; its own address when absent.
+    pub(crate) public_url: Option<String>,
     /// PEM file of certificates to trust beside Mozilla's roots.
     pub(crate) extra_roots: Option<PathBuf>,
 }
@@ -48,6 +50,7 @@ impl Default for ServeOptions {
             allow_loopback_http: false,
             threads: None,
             organization: "My organization".to_owned(),
+            public_url: None,
             extra_roots: None,
         }
     }
@@ -94,14 +97,15 @@ pub(crate) fn start(options: &ServeOptions) -> Result<Running, ServeError> {
     let listeners = listen::bind(options.listen, options.threads.unwrap_or(cores).max(1))
         .map_err(|source| ServeError::Listen { address: options.listen, source })?;
     let local_addr = listeners.local_addr;
+    let public_url = options.public_url.clone().unwrap_or_else(|| own_url(local_addr));
     let (stop, stopped) = watch::channel(false);
     let mut threads = Vec::new();
     for (number, listener) in listeners.sockets.into_iter().enumerate() {
-        let (vault, stopped) = (Arc::clone(&vault), stopped.clone());
+        let (vault, public_url, stopped) = (Arc::clone(&vault), public_url.clone(), stopped.clone());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
         let serve = move || {
-            let router = vault.router();
+            let router = vault.router(&public_url);
             runtime.block_on(http::serve(listener, router, stopped));
         };
         let thread = std::thread::Builder::new().name(format!("serve-{number}")).spawn(serve);
@@ -117,6 +121,14 @@ pub(crate) fn start(options: &ServeOptions) -> Result<Running, ServeError> {
         threads,
         vault,
     })
+}
+
+/// How this machine's own browsers reach the vault.
+fn own_url(address: SocketAddr) -> String {
+    match address.ip().is_unspecified() {
+        true => format!("http://127.0.0.1:{}", address.port()),
+        false => format!("http://{address}"),
+    }
 }
 
 /// Where the first operator token of a data directory lies.

@@ -45,6 +45,14 @@ async fn the_api_describes_itself() {
     delete /portal/v1/apps/{app_id}/keys/{key_id} revoke_key: 200 401 403 404 409 500 503
     get /portal/v1/apps/{app_id}/keys/{key_id} get_key: 200 401 403 404 500 503
     post /portal/v1/apps/{app_id}/keys/{key_id}/rotate rotate_key: 200 400 401 403 404 409 413 415 422 500 503
+    get /portal/v1/apps/{app_id}/providers list_providers: 200 401 403 404 422 500 503
+    post /portal/v1/apps/{app_id}/providers add_provider: 201 400 401 403 404 409 413 415 422 500 503
+    delete /portal/v1/apps/{app_id}/providers/{provider_id} delete_provider: 200 401 403 404 409 422 500 503
+    get /portal/v1/apps/{app_id}/providers/{provider_id} get_provider: 200 401 403 404 500 503
+    patch /portal/v1/apps/{app_id}/providers/{provider_id} update_provider: 200 400 401 403 404 409 413 415 422 500 503
+    put /portal/v1/apps/{app_id}/providers/{provider_id}/client-secret set_client_secret: 200 400 401 403 404 409 413 415 422 500 503
+    post /portal/v1/apps/{app_id}/providers/{provider_id}/disable disable_provider: 200 401 403 404 409 500 503
+    post /portal/v1/apps/{app_id}/providers/{provider_id}/enable enable_provider: 200 401 403 404 409 500 503
     get /portal/v1/apps/{app_id}/secrets list_secrets: 200 401 403 404 422 500 503
     post /portal/v1/apps/{app_id}/secrets create_secret: 201 400 401 403 404 409 413 415 422 500 503
     delete /portal/v1/apps/{app_id}/secrets/{secret_id} delete_secret: 200 401 403 404 409 500 503
@@ -56,6 +64,8 @@ async fn the_api_describes_itself() {
     get /portal/v1/audit/export export_org_audit: 200 401 403 422 500 503
     get /portal/v1/me me: 200 401 403 500 503
     get /portal/v1/openapi.json get_openapi: 200
+    get /portal/v1/providers list_known_providers: 200 401 403 422 500 503
+    get /portal/v1/providers/{provider_id} get_known_provider: 200 401 403 404 500 503
     get /portal/v1/templates list_templates: 200 401 403 422 500 503
     get /portal/v1/templates/{slug} get_template: 200 401 403 404 500 503
     get /portal/v1/tokens list_tokens: 200 401 403 422 500 503

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use alter_domain::catalogue;
 use serde_json::{Value, json};
 
-use crate::support::{CANARY, Vault};
+use crate::support::{CANARY, Vault, toy};
 
 /// A route, the least permission that opens it, a body that it would accept, and what a wrong id in its path is.
 struct Route {
@@ -70,6 +71,21 @@ fn routes() -> Vec<Route> {
             .body(value)
             .wrong_id("secret_not_found"),
         route("DELETE", "/apps/{app_id}/secrets/{secret_id}", "admin").wrong_id("secret_not_found"),
+        route("GET", "/providers", "read"),
+        route("GET", "/providers/{provider_id}", "read"),
+        route("GET", "/apps/{app_id}/providers", "read"),
+        route("POST", "/apps/{app_id}/providers", "write")
+            .body(json!({"definition": toy("fresh"), "client_id": "c", "client_secret": CANARY})),
+        route("GET", "/apps/{app_id}/providers/{own_provider_id}", "read").wrong_id("provider_not_found"),
+        route("PATCH", "/apps/{app_id}/providers/{own_provider_id}", "write")
+            .body(json!({"client_id": "changed"}))
+            .wrong_id("provider_not_found"),
+        route("PUT", "/apps/{app_id}/providers/{own_provider_id}/client-secret", "write")
+            .body(json!({"client_secret": CANARY}))
+            .wrong_id("provider_not_found"),
+        route("POST", "/apps/{app_id}/providers/{own_provider_id}/enable", "write").wrong_id("provider_not_found"),
+        route("POST", "/apps/{app_id}/providers/{own_provider_id}/disable", "write").wrong_id("provider_not_found"),
+        route("DELETE", "/apps/{app_id}/providers/{own_provider_id}", "admin").wrong_id("provider_not_found"),
         route("GET", "/apps/{app_id}/grants", "read"),
         // The secret that the body names is put in by `World::fill`.
         route("POST", "/apps/{app_id}/grants", "write")
@@ -79,6 +95,11 @@ fn routes() -> Vec<Route> {
         route("POST", "/apps/{app_id}/grants/{grant_id}/revoke", "admin").wrong_id("grant_not_found"),
     ]
 }
+
+/// What can only be done once its opposite was done, and how it is refused before.
+const UNDONE: [(&str, &str); 2] = [("/unarchive", "/archive"), ("/enable", "/disable")];
+const NOTHING_TO_UNDO: [(&str, &str); 2] =
+    [("/unarchive", "app_not_archived"), ("/enable", "provider_enabled")];
 
 /// A vault with one of everything.
 struct World {
@@ -102,6 +123,8 @@ impl World {
         let agent = admin.post(&at("/agents"), json!({"name": "bot"})).await.text_at("agent_id");
         let secret = json!({"template": "stripe", "fields": {"token": CANARY}, "grant": {"principal": {"type": "system"}}});
         let secret = admin.post(&at("/secrets"), secret).await.expect(201);
+        let provider = json!({"definition": toy("toy"), "client_id": "c", "client_secret": CANARY});
+        admin.post(&at("/providers"), provider).await.expect(201);
         let event =
             admin.get(&at("/audit?limit=1")).await.json()["items"][0]["id"].as_str().unwrap().to_owned();
         let token = json!({"name": "spare", "permission": "read"});
@@ -121,6 +144,8 @@ impl World {
             .replace("{grant_id}", &self.grant)
             .replace("{event_id}", &self.event)
             .replace("{pat_id}", &self.token)
+            .replace("{own_provider_id}", "toy")
+            .replace("{provider_id}", &catalogue::providers()[0].id)
             .replace("{slug}", "stripe");
         let mut body = route.body.clone();
         if let Some(secret) = body.as_mut().and_then(|body| body.get_mut("secret_id")) {
@@ -135,7 +160,7 @@ impl World {
         for path in ["/apps?include_archived=true", "/tokens"] {
             state.push(self.vault.admin().get(path).await.expect(200).json());
         }
-        for list in ["keys", "agents", "secrets", "grants"] {
+        for list in ["keys", "agents", "secrets", "providers", "grants"] {
             state
                 .push(self.vault.admin().get(&format!("/apps/{}/{list}", self.app)).await.expect(200).json());
         }
@@ -145,8 +170,10 @@ impl World {
 
 #[test]
 fn the_table_names_every_route() {
-    let listed: BTreeSet<String> =
-        routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let listed: BTreeSet<String> = routes()
+        .iter()
+        .map(|route| format!("{} {}", route.method, route.path.replace("own_provider_id", "provider_id")))
+        .collect();
     let document = serde_json::to_value(alter_portal::openapi()).unwrap();
     let mut described = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -180,9 +207,11 @@ async fn every_route_opens_with_exactly_the_permission_that_it_needs() {
             answer.refused(403, "insufficient_scope");
             assert_eq!(world.state().await, before, "{} {path}", route.method);
         }
-        if path.ends_with("/unarchive") {
-            let archive = path.replace("unarchive", "archive");
-            world.vault.admin().send("POST", &archive, None).await.expect(200);
+        for (undoing, doing) in UNDONE {
+            if path.ends_with(undoing) {
+                let first = path.replace(undoing, doing);
+                world.vault.admin().send("POST", &first, None).await.expect(200);
+            }
         }
         let answer = world.vault.client(&enough).send(route.method, &path, body).await;
         assert!(matches!(answer.status, 200 | 201), "{} {path}: {}", route.method, answer.text);
@@ -275,7 +304,7 @@ async fn another_app_s_things_do_not_exist() {
         world.vault.admin().send(route.method, &path, body).await.refused(404, code);
         tried += 1;
     }
-    assert_eq!(tried, 13);
+    assert_eq!(tried, 19);
     assert_eq!(world.state().await, before);
     // Nor can another app's agent be given a key or a grant.
     let admin = world.vault.admin();
@@ -292,7 +321,7 @@ async fn what_is_no_id_names_nothing() {
     let world = World::new().await;
     for route in routes() {
         for bad in
-            ["x", "018f4e9a5b1c7d2e8f3a4b5c6d7e8f90", "%00", "%ff", "018f4e9a-5b1c-7d2e-8f3a-4b5c6d7e8f90"]
+            ["nothing", "018f4e9a5b1c7d2e8f3a4b5c6d7e8f90", "%00", "%ff", "018f4e9a-5b1c-7d2e-8f3a-4b5c6d7e8f90"]
         {
             let Some(start) = route.path.rfind('{') else { continue };
             let end = route.path[start..].find('}').unwrap() + start + 1;
@@ -314,15 +343,15 @@ async fn nothing_changes_that_cannot_be_recorded() {
     for route in routes().iter().filter(|route| route.needs != "read") {
         let (path, body) = world.fill(route);
         let answer = world.vault.admin().send(route.method, &path, body).await;
-        if route.path.ends_with("/unarchive") {
-            answer.refused(409, "app_not_archived");
+        if let Some(code) = NOTHING_TO_UNDO.iter().find_map(|(end, code)| route.path.ends_with(end).then_some(code)) {
+            answer.refused(409, code);
             continue;
         }
         assert_eq!(answer.headers["retry-after"], "1");
         answer.refused(503, "audit_unavailable");
         tried += 1;
     }
-    assert_eq!(tried, 16);
+    assert_eq!(tried, 21);
     world.vault.record.set_down(false);
     assert_eq!(world.state().await, before);
 }

@@ -31,12 +31,14 @@ async fn a_secret_from_a_template_with_its_first_grant() {
       ],
       "grant": {
         "app_id": "[id]",
+        "connection_id": null,
         "created_at": "[time]",
         "grant_id": "[id]",
         "grant_policy": {
           "expires_at": "[time]",
           "max_ttl_seconds": 3600
         },
+        "kind": "managed_secret",
         "label": null,
         "last_used_at": null,
         "principal": {
@@ -239,12 +241,14 @@ async fn grants_are_made_found_and_revoked() {
     assert_snapshot!(made[0].shown(), @r#"
     201 {
       "app_id": "[id]",
+      "connection_id": null,
       "created_at": "[time]",
       "grant_id": "[id]",
       "grant_policy": {
         "expires_at": null,
         "max_ttl_seconds": null
       },
+      "kind": "managed_secret",
       "label": "label 0",
       "last_used_at": null,
       "principal": {
@@ -276,12 +280,14 @@ async fn grants_are_made_found_and_revoked() {
     assert_snapshot!(admin.post(&format!("{path}/revoke"), json!({"reason": "left"})).await.shown(), @r#"
     200 {
       "app_id": "[id]",
+      "connection_id": null,
       "created_at": "[time]",
       "grant_id": "[id]",
       "grant_policy": {
         "expires_at": null,
         "max_ttl_seconds": null
       },
+      "kind": "managed_secret",
       "label": "label 0",
       "last_used_at": null,
       "principal": {

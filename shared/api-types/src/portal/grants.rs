@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, AppId, GrantId, IdpId, SecretId, UserId};
+use crate::{AgentId, AppId, ConnectionId, GrantId, IdpId, SecretId, UserId};
 
 /// The owner of a grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,10 @@ pub enum Surface {
     Portal,
     Wallet,
     Webhook,
+    /// The Connect page.
+    Connect,
+    /// The vault itself, in the background.
+    Vault,
 }
 
 /// How long a grant shall live: `expires_at` wins over `default_ttl_seconds`, which wins over `max_ttl_seconds`.
@@ -76,8 +80,12 @@ pub struct GrantPolicyView {
 pub struct GrantView {
     pub grant_id: GrantId,
     pub app_id: AppId,
-    pub secret_id: SecretId,
-    /// The provider as calls name it: the managed secret's slug.
+    pub kind: GrantKind,
+    /// Of a managed secret.
+    pub secret_id: Option<SecretId>,
+    /// Of an end user's authorization at an OAuth provider.
+    pub connection_id: Option<ConnectionId>,
+    /// The provider as calls name it: the managed secret's slug or the OAuth provider's id.
     pub provider_id: String,
     pub principal: PrincipalView,
     pub label: Option<String>,
@@ -89,6 +97,62 @@ pub struct GrantView {
     /// The last call with it that succeeded, a moment late: not for live monitoring.
     pub last_used_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    /// What is known of the connection; only with `connection_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionView>,
+}
+
+/// What a grant is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum GrantKind {
+    ManagedSecret,
+    Oauth,
+}
+
+/// An account at a provider that was connected, without its tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConnectionView {
+    pub account_identifier: Option<String>,
+    pub account_display_name: Option<String>,
+    /// What the provider granted.
+    pub scopes: Vec<String>,
+    /// The app requires a scope that was not granted.
+    pub scope_mismatch: bool,
+    /// The scopes in question.
+    pub missing_scopes: Vec<String>,
+    /// The provider no longer accepts it: the user has to connect again, and the grant keeps its id.
+    pub needs_reconnect: bool,
+    /// When the access token ends, which the vault then renews if it can.
+    pub token_expires_at: Option<Timestamp>,
+    /// Whether the provider was told; once the last grant on the connection is revoked.
+    pub provider_revocation: Option<ProviderRevocation>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum RevocationStatus {
+    /// The provider is being told.
+    Pending,
+    /// The provider confirmed.
+    Revoked,
+    /// The provider has no way to be told.
+    NotSupported,
+    /// Given up.
+    Failed,
+}
+
+/// What became of telling the provider that access has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProviderRevocation {
+    pub status: RevocationStatus,
+    pub at: Option<Timestamp>,
+    /// Why it failed.
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

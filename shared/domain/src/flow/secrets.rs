@@ -16,7 +16,7 @@ use crate::{
     model::{
         Actor, EventKind, Grant, GrantState, ManagedSecret, SealedCredential, Surface, name, slug_from_name,
     },
-    repo::{Credentials, Grants, ManagedSecrets, Stored},
+    repo::{Credentials, Grants, ManagedSecrets, ProviderConfigs, Stored},
     state::{Ports, Sealer},
 };
 
@@ -87,7 +87,9 @@ pub async fn create_secret(
     let secrets = ManagedSecrets(ports.table.as_ref());
     for number in 1..=MAX_SLUG_NUMBER {
         secret.slug = if number == 1 { stem.clone() } else { format!("{stem}-{number}") };
-        if secrets.slug_taken(app_id, &secret.slug).await? {
+        if secrets.slug_taken(app_id, &secret.slug).await?
+            || own_provider(ports, app_id, &secret.slug).await?
+        {
             continue;
         }
         if let Some(grant) = &mut grant {
@@ -190,6 +192,12 @@ pub async fn delete_secret(
     };
     recorded(ports, subject, change).await?;
     Ok(found.value)
+}
+
+/// Whether the operator's own definition of a provider has this name: calls could not tell the two apart.
+async fn own_provider(ports: &Ports, app: AppId, slug: &str) -> Result<bool> {
+    let found = ProviderConfigs(ports.table.as_ref()).find(app, slug).await?;
+    Ok(found.is_some_and(|config| config.value.custom.is_some()))
 }
 
 const SLUG_TAKEN: &str = "slug_taken";

@@ -20,7 +20,7 @@ impl Connections<'_> {
         of_app(found, app, |connection| connection.value.app_id, "connection")
     }
 
-    /// Those of the connections that are the app's, in the order asked. At most 100.
+    /// Those of the connections that exist and are the app's. At most 100.
     pub async fn get_many(&self, app: AppId, ids: &[ConnectionId]) -> Result<Vec<Connection>> {
         let keys: Vec<_> = ids.iter().map(|id| (TableName::Main, keyspace::connection(*id))).collect();
         let items = self.0.get_many(&keys).await?;

@@ -33,6 +33,27 @@ use tower::ServiceExt as _;
 pub(crate) use self::answer::{Answer, column};
 use self::{makes_only::MakesOnly, yielding::Yielding};
 
+/// A provider of an operator's own, on this machine.
+pub(crate) fn toy(id: &str) -> Value {
+    json!({
+        "id": id,
+        "name": "Toy",
+        "category": "developer_tools",
+        "monogram": "T",
+        "docs_url": "https://example.com/docs",
+        "authorization": { "url": "http://127.0.0.1:9/auth", "pkce": "required" },
+        "token": { "url": "http://127.0.0.1:9/token", "auth": "basic" },
+        "scopes": { "known": [
+            { "scope": "notes:read", "description": "read your notes", "default": true },
+            { "scope": "notes:write", "description": "change your notes" }
+        ] },
+        "refresh": { "kind": "refresh_token", "rotation": "always" },
+        "revocation": { "url": "http://127.0.0.1:9/revoke" },
+        "api": { "hosts": ["127.0.0.1:9"] },
+        "evidence": { "sources": ["https://example.com/docs"], "date": "2026-11", "endpoints": "low", "behaviour": "low" }
+    })
+}
+
 /// A value that must never be seen again.
 pub(crate) const CANARY: &str = "sk_canary_4f9a/77+e1=";
 

@@ -72,7 +72,12 @@ impl World {
         let account = wire.connect(&dynamodb, Some((&kms, &key)));
         let ports = account.ports().unwrap();
         let sealer = Sealer::new(account.data_keys().unwrap());
-        let routes = alter_portal::router(PortalState::new(ports.clone(), sealer));
+        let routes = alter_portal::router(PortalState::new(
+            ports.clone(),
+            sealer,
+            "https://vault.example",
+            EgressRules::default(),
+        ));
         let portal = edge(SetUp::new(&account).unwrap().before(routes), ports);
         let post = async |path: &str, body: Value| {
             let request = Request::post(format!("/portal/v1{path}"))
@@ -103,12 +108,14 @@ impl World {
         let account = self.account();
         let keys = account.data_keys().unwrap();
         let provider = Provider { wire: self.wire.clone(), reached: Arc::clone(&self.reached) };
+        let (http, rules) = (account.observed(provider), EgressRules::default());
         let calls = CallService {
+            refresher: account.refresher(&http, rules).unwrap(),
             ports: account.ports().unwrap(),
             signing: SigningKeys::new(keys.clone()),
             opener: CredentialOpener::new(keys),
-            http: account.observed(provider),
-            rules: EgressRules { allow_loopback_http: false },
+            http,
+            rules,
             relations: Arc::new(Relations::new(100)),
         };
         edge(alter_proxy::router(ProxyState::new(calls)), account.ports().unwrap())
