@@ -91,6 +91,7 @@ impl Timing {
 #[derive(Clone)]
 pub struct Refresher(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     ports: Ports,
     opener: CredentialOpener,
@@ -116,19 +117,16 @@ impl Refresher {
         Self(Arc::new(Inner { ports, opener, sealer, http, rules, timing, flights }))
     }
 
-    /// The same with other times, for tests: without flights under way.
+    /// The same with other times, for tests.
     #[must_use]
     pub fn with_timing(&self, timing: Timing) -> Self {
-        let Inner { ports, opener, sealer, http, rules, .. } = self.0.as_ref();
-        Self(Arc::new(Inner {
-            ports: ports.clone(),
-            opener: opener.clone(),
-            sealer: sealer.clone(),
-            http: Arc::clone(http),
-            rules: *rules,
-            timing,
-            flights: Arc::default(),
-        }))
+        Self(Arc::new(Inner { timing, ..self.0.as_ref().clone() }))
+    }
+
+    /// The same for another runtime, whose connections are its own. Both share their flights.
+    #[must_use]
+    pub fn with_http(&self, http: Arc<dyn HttpClient>) -> Self {
+        Self(Arc::new(Inner { http, ..self.0.as_ref().clone() }))
     }
 
     /// Tokens that may be used now.

@@ -36,6 +36,15 @@ pub(super) struct Job {
     patient: bool,
 }
 
+/// How one attempt ended.
+enum Step {
+    Landed(Landed),
+    /// Somebody else was faster, or we were too slow to send: look again.
+    Again,
+    /// In a way that may pass, and the lease was given back.
+    Failed(Error),
+}
+
 impl Job {
     pub(super) fn new(
         inner: Arc<Inner>,
@@ -54,6 +63,7 @@ impl Job {
     async fn run(&self, passengers: &Passengers) -> Result<Landed> {
         let mut waits = self.reading.pauses();
         let mut lost = self.reading.pauses();
+        let mut failed = false;
         loop {
             let Some(Found { connection, tokens }) = self.reading.read().await? else {
                 return Ok(Landed::Revoked);
@@ -76,27 +86,31 @@ impl Job {
                 Claim::Nothing => return self.expire(connection).await,
             }
             match self.attempt(connection, &tokens).await? {
-                Some(landed) => return Ok(landed),
-                None => lost.after(Error::Throttled).await?,
+                Step::Landed(landed) => return Ok(landed),
+                Step::Again => lost.after(Error::Throttled).await?,
+                // One broken connection should not fail everybody who waits.
+                Step::Failed(_) if !failed && self.patient && passengers.any() => {
+                    failed = true;
+                    waits.pause().await;
+                }
+                Step::Failed(error) => return Ok(Landed::Failed(error)),
             }
         }
     }
 
-    /// Claims and exchanges. `None`: somebody else was faster, look again.
-    async fn attempt(
-        &self,
-        connection: Stored<Connection>,
-        tokens: &SealedCredential,
-    ) -> Result<Option<Landed>> {
+    /// Claims and exchanges.
+    async fn attempt(&self, connection: Stored<Connection>, tokens: &SealedCredential) -> Result<Step> {
         let material = Material::open(&self.inner, &connection.value, tokens, &self.config).await?;
         let holder = self.holder()?;
         let claimed_at = Claimed::now(&self.inner);
         let Claim::Take(leased) = connection.value.claim(holder, self.now(), self.inner.timing.lease) else {
-            return Ok(None);
+            return Ok(Step::Again);
         };
         let sent_before = connection.value.sent_before();
         let attempt = Attempt { holder, seal_version: self.seal_version, sent_before };
-        let Some(claimed) = self.take(*leased, connection.version, &attempt).await? else { return Ok(None) };
+        let Some(claimed) = self.take(*leased, connection.version, &attempt).await? else {
+            return Ok(Step::Again);
+        };
         let attempts = claimed.value.lease.map_or(1, |lease| lease.attempts);
         let about =
             subject(&claimed.value, EventKind::ConnectionRefreshed, ("attempt", attempts.to_string()));
@@ -112,15 +126,25 @@ impl Job {
             // The intent is not on the record, so nothing was sent.
             Err(error) => Exchanged::Failed { ended: Ended::Unused, code: None, error },
         };
-        match exchanged {
-            Exchanged::Stored((connection, tokens)) => Ok(Some(Landed::Fresh(connection, tokens))),
-            Exchanged::Overtaken => Ok(None),
-            Exchanged::Dead { code } => self.break_off(&attempt, &code).await,
-            Exchanged::Failed { ended, error, .. } => {
-                self.release(&attempt, ended).await;
-                Ok(Some(Landed::Failed(error)))
+        Ok(match exchanged {
+            Exchanged::Stored((connection, tokens)) => Step::Landed(Landed::Fresh(connection, tokens)),
+            Exchanged::Overtaken => Step::Again,
+            Exchanged::Late => {
+                self.release(&attempt, Ended::Unused).await;
+                Step::Again
             }
-        }
+            Exchanged::Dead { code } => {
+                self.break_off(&attempt, &code).await?.map_or(Step::Again, Step::Landed)
+            }
+            Exchanged::Failed { ended, code, error } => {
+                let given_back = self.release(&attempt, ended).await;
+                if given_back && code.is_none() {
+                    Step::Failed(error)
+                } else {
+                    Step::Landed(Landed::Failed(error))
+                }
+            }
+        })
     }
 
     /// Writes the lease. A write whose answer was lost is ours if the lease is.
@@ -138,28 +162,29 @@ impl Job {
         Ok(found.map(|found| found.connection).filter(|found| found.value.is_leased_by(attempt)))
     }
 
-    /// Gives the lease back, if that is due. A lease that cannot be given back runs out.
-    async fn release(&self, attempt: &Attempt, ended: Ended) {
+    /// Gives the lease back, if that is due, and says whether it did. A lease that cannot be given back runs out.
+    async fn release(&self, attempt: &Attempt, ended: Ended) -> bool {
         let mut pauses = self.reading.pauses();
-        let result: Result<()> = async {
+        let result: Result<bool> = async {
             let definition = self.config.definition()?;
             loop {
-                let Some(found) = self.reading.read().await? else { return Ok(()) };
+                let Some(found) = self.reading.read().await? else { return Ok(false) };
                 let (now, version) = (self.now(), found.connection.version);
                 let released = found.connection.value.release(attempt, ended, &definition.refresh, now);
-                let Some(released) = released else { return Ok(()) };
+                let Some(released) = released else { return Ok(false) };
                 let again = now.saturating_add(KEEP_ALIVE_AGAIN).unwrap_or(Timestamp::MAX);
                 let keep_alive_at = keep_alive_at(definition, &released.tokens).map(|at| at.max(again));
                 match self.reading.write(released, version, keep_alive_at).await {
-                    Ok(_) => return Ok(()),
+                    Ok(_) => return Ok(true),
                     Err(error) => pauses.after(error).await?,
                 }
             }
         }
         .await;
-        if let Err(error) = result {
+        result.unwrap_or_else(|error| {
             tracing::warn!(%error, "a lease could not be given back and runs out");
-        }
+            false
+        })
     }
 
     /// The provider says that the token is dead. `None`: that is not, or no longer, for us to say.

@@ -23,6 +23,8 @@ pub(super) enum Exchanged {
     Stored(Fresh),
     /// The provider gave tokens that are not to be used; the connection says why.
     Overtaken,
+    /// Nothing was sent: the lease was no longer young.
+    Late,
     /// The provider says that the token is dead.
     Dead {
         code: String,
@@ -109,16 +111,18 @@ pub(super) async fn exchange(
         timeout: inner.timing.request,
     };
     if !claimed.is_young(inner) {
-        return Err(unused(Error::Throttled));
+        return Err(Exchanged::Late);
     }
     let asked = engine.refresh(definition, &client, &material.values, &current, &connection.scopes);
     match timeout(inner.timing.request, asked).await {
         Ok(Ok(tokens)) => Ok(tokens),
         Ok(Err(error)) => Err(failure(error)),
-        Err(_) => Err(Exchanged::Failed { ended: Ended::Unknown, code: None, error: Error::UpstreamTimeout }),
+        Err(_) => Err(failure(ExchangeError::Unknown("no answer in time".to_owned()))),
     }
 }
 
+/// What an error of the exchange means for the connection, and for the call that waits for it: the call itself was not sent
+/// anywhere, so none of this says that it may have been acted upon.
 fn failure(error: ExchangeError) -> Exchanged {
     let text = format!("token endpoint: {error}");
     match error {
@@ -129,12 +133,14 @@ fn failure(error: ExchangeError) -> Exchanged {
             let error = Error::UpstreamBroken(text);
             Exchanged::Failed { ended: Ended::Unused, code: Some(code), error }
         }
-        ExchangeError::Unreachable(_) => {
-            Exchanged::Failed { ended: Ended::Unused, code: None, error: Error::UpstreamUnreachable(text) }
-        }
-        ExchangeError::Unknown(_) | ExchangeError::Reply(_) => {
-            Exchanged::Failed { ended: Ended::Unknown, code: None, error: Error::UpstreamBroken(text) }
-        }
+        ExchangeError::Unreachable(_) => Exchanged::unreachable(Ended::Unused, text),
+        ExchangeError::Unknown(_) | ExchangeError::Reply(_) => Exchanged::unreachable(Ended::Unknown, text),
+    }
+}
+
+impl Exchanged {
+    fn unreachable(ended: Ended, text: String) -> Self {
+        Self::Failed { ended, code: None, error: Error::UpstreamUnreachable(text) }
     }
 }
 
@@ -152,6 +158,7 @@ impl From<Kept> for Exchanged {
 pub(super) fn outcome(exchanged: &Exchanged) -> Outcome {
     match exchanged {
         Exchanged::Stored(_) | Exchanged::Overtaken => Outcome::of(OutcomeKind::Success),
+        Exchanged::Late => crate::flow::record::refusal(&Error::Throttled),
         Exchanged::Dead { code } => refused(code),
         Exchanged::Failed { code: Some(code), .. } => refused(code),
         Exchanged::Failed { code: None, error, .. } => crate::flow::record::refusal(error),
