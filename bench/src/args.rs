@@ -8,6 +8,7 @@ Measures what a call through the vault costs.
   alter-bench [OPTIONS]             compare in turns: direct, nginx, a bare reverse proxy, the vault
   alter-bench micro                 the parts of a call, in microseconds
   alter-bench grants [OPTIONS]      the vault with 10,000 and with 1,000,000 grants
+  alter-bench connections [OPTIONS] a call through an OAuth connection beside one with a managed secret
   alter-bench upstream              the provider that the calls go to, as a process of its own
   alter-bench proxy ADDRESS         the bare reverse proxy, as a process of its own
 
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Micro,
     Compare(Options),
     Grants(Options),
+    Connections(Options),
 }
 
 pub(crate) struct Options {
@@ -78,6 +80,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         }
         ["micro"] => Ok(Command::Micro),
         ["grants", rest @ ..] => options(vault, rest).map(Command::Grants),
+        ["connections", rest @ ..] => options(vault, rest).map(Command::Connections),
         rest => options(vault, rest).map(Command::Compare),
     }
 }

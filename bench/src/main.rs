@@ -4,6 +4,7 @@
 //! run measures every line of the table in turns, since figures of different runs on a shared machine cannot be compared.
 
 mod args;
+mod connections;
 mod disk;
 mod gateway;
 mod grants;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Ok(Command::Micro) => micro::run(),
         Ok(Command::Compare(options)) => rounds::run(&options),
         Ok(Command::Grants(options)) => grants::run(&options),
+        Ok(Command::Connections(options)) => connections::run(&options),
         Err(text) => Err(text.into()),
     };
     match result {

@@ -9,8 +9,11 @@ use alter_domain::{
     egress::{AllowedHosts, EgressRules, Target},
     flow::{Attribution, Caller},
     inject::{CredentialFields, CredentialType, Injection},
-    model::{Grant, GrantPolicy, GrantState, KeyHolder, ManagedSecret, Principal, Scopes, SealedCredential},
-    policy::{Facts, authorize},
+    model::{
+        Grant, GrantPolicy, GrantSource, GrantState, KeyHolder, ManagedSecret, Principal, Scopes,
+        SealedCredential,
+    },
+    policy::{Facts, Source, authorize},
     port::{Clock as _, Key, KeyPurpose, SeededRng, SystemClock, TableName, WrappedKey},
     redact::Redactor,
     repo::Credentials,
@@ -150,7 +153,7 @@ fn facts(now: Timestamp) -> Result<Facts, Failure> {
     let grant = Grant {
         id: id::<GrantId>(6),
         app_id,
-        secret_id,
+        source: GrantSource::ManagedSecret { secret_id },
         credential_id,
         provider_id: "provider".to_owned(),
         principal: Principal::System,
@@ -176,7 +179,11 @@ fn facts(now: Timestamp) -> Result<Facts, Failure> {
         rotated_at: now,
     };
     let credential = SealedCredential { id: credential_id, app_id, seal_version: 1, sealed };
-    let (grant, secret, credential) = (Some(grant), Some(secret), Some(credential));
-    let (grant, secret, credential) = (grant.map(Arc::new), secret.map(Arc::new), credential.map(Arc::new));
-    Ok(Facts { grant, secret, credential, agent: None, by_provider: None })
+    Ok(Facts {
+        grant: Some(Arc::new(grant)),
+        source: Some(Source::Secret(Arc::new(secret))),
+        credential: Some(Arc::new(credential)),
+        agent: None,
+        by_provider: None,
+    })
 }

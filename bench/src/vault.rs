@@ -111,7 +111,7 @@ impl Access {
 }
 
 /// Where a vault leaves the first operator token.
-fn token_file(data: &Path) -> PathBuf {
+pub(crate) fn token_file(data: &Path) -> PathBuf {
     data.join("operator-token")
 }
 
