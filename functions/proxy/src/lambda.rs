@@ -6,8 +6,8 @@ use alter_adapter_aws::{Account, lambda::StartError};
 use alter_adapter_http::{ClientOptions, GuardedClient};
 use alter_domain::{
     egress::EgressRules,
-    flow::{CallService, Refresher, Relations},
-    state::{CredentialOpener, Sealer, SigningKeys},
+    flow::{CallService, Relations},
+    state::{CredentialOpener, SigningKeys},
 };
 
 /// Whether credentials may go to this machine: where the account is an emulator, so are the providers. A binary that is
@@ -25,13 +25,11 @@ pub fn call_service(account: &Account) -> Result<CallService, StartError> {
     let client = GuardedClient::new(options)?;
     let (ports, http) = (account.ports()?, account.observed(client));
     let rules = EgressRules { allow_loopback_http: ALLOW_LOOPBACK_HTTP };
-    let opener = CredentialOpener::new(keys.clone());
-    let sealer = Sealer::new(keys.clone());
     Ok(CallService {
-        refresher: Refresher::new(ports.clone(), opener.clone(), sealer, Arc::clone(&http), rules),
+        refresher: account.refresher(&http, rules)?,
         ports,
-        signing: SigningKeys::new(keys),
-        opener,
+        signing: SigningKeys::new(keys.clone()),
+        opener: CredentialOpener::new(keys),
         http,
         rules,
         relations: Arc::new(Relations::new(RELATIONS)),

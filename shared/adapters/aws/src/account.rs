@@ -9,6 +9,7 @@
 //! | connecting | 1 s | a service of the same region answers in a few milliseconds |
 //! | one attempt | 2 s | ten times the slowest answer that is worth waiting for |
 //! | all attempts | 6 s | three rounds of a call stay below the 25 s of `/sdk/proxy` |
+//! | a signal to the worker | 2 s | the worker looks by itself within a minute; who ends a grant waits for its answer |
 //!
 //! An error after the last attempt denies: see each adapter for what it becomes.
 
@@ -20,11 +21,13 @@ use std::{
 
 use alter_domain::{
     crypto::DataKeys,
+    egress::EgressRules,
+    flow::Refresher,
     port::{
         AuditSink, Clock, HttpClient as HttpClientPort, NoWork, Rng, SystemClock, SystemRng, Table,
-        TableNonces,
+        TableNonces, WorkQueue,
     },
-    state::Ports,
+    state::{CredentialOpener, Ports, Sealer},
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -36,7 +39,8 @@ use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
 
 use crate::{
-    DynamoTable, KmsWrapper, ObservedClient, ObservedSink, SqsSink, Stopwatch, TableNames, http::HttpClient,
+    DynamoTable, KmsWrapper, ObservedClient, ObservedSink, ObservedWork, SqsSink, SqsWork, Stopwatch,
+    TableNames, http::HttpClient,
 };
 
 const ATTEMPTS: u32 = 3;
@@ -44,6 +48,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
+const SIGNAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A function cannot start: one of its environment variables is missing or wrong. Names the variable, never its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +69,7 @@ pub struct Account {
     stopwatch: Arc<Stopwatch>,
     ports: OnceLock<Ports>,
     data_keys: OnceLock<DataKeys>,
+    refresher: OnceLock<Refresher>,
     xray_daemon: Option<SocketAddr>,
 }
 
@@ -100,11 +106,13 @@ impl Account {
             stopwatch,
             ports: OnceLock::new(),
             data_keys: OnceLock::new(),
+            refresher: OnceLock::new(),
             xray_daemon,
         })
     }
 
-    /// The ports of a function with routes: all three tables, the audit queue, nonces in the main table.
+    /// The ports of a function with routes: all three tables, the audit queue, nonces in the main table, and the work queue
+    /// if the function is told of one.
     pub fn ports(&self) -> Result<Ports, SettingError> {
         if let Some(ports) = self.ports.get() {
             return Ok(ports.clone());
@@ -116,13 +124,24 @@ impl Account {
         let audit = ObservedSink::new(Arc::new(audit) as Arc<dyn AuditSink>, Arc::clone(&self.stopwatch));
         let ports = Ports {
             nonces: Arc::new(TableNonces::new(Arc::clone(&table))),
-            work: Arc::new(NoWork),
+            work: self.work()?,
             table,
             audit: Arc::new(audit),
             clock: Arc::clone(&self.clock),
             rng: Arc::clone(&self.rng),
         };
         Ok(self.ports.get_or_init(|| ports).clone())
+    }
+
+    fn work(&self) -> Result<Arc<dyn WorkQueue>, SettingError> {
+        if self.optional("ALTER_WORK_QUEUE_URL").is_none() {
+            return Ok(Arc::new(NoWork));
+        }
+        let queue_url = self.url("ALTER_WORK_QUEUE_URL")?;
+        let timeout = TimeoutConfig::builder().operation_timeout(SIGNAL_TIMEOUT).build();
+        let config = self.service("SQS")?.to_builder().timeout_config(timeout).build();
+        let work = SqsWork::new(aws_sdk_sqs::Client::new(&config), queue_url);
+        Ok(Arc::new(ObservedWork::new(Arc::new(work), Arc::clone(&self.stopwatch))))
     }
 
     pub fn table(&self) -> Result<Arc<dyn Table>, SettingError> {
@@ -151,6 +170,28 @@ impl Account {
         Arc::new(ObservedClient::new(Arc::new(client), Arc::clone(&self.stopwatch)))
     }
 
+    /// What renews tokens, over this client and with the function's permission to open and to seal credentials. One for each
+    /// process, which is not frozen before its refreshes have ended.
+    pub fn refresher(
+        &self,
+        http: &Arc<dyn HttpClientPort>,
+        rules: EgressRules,
+    ) -> Result<Refresher, SettingError> {
+        let (ports, keys) = (self.ports()?, self.data_keys()?);
+        let make = || {
+            let (opener, sealer) = (CredentialOpener::new(keys.clone()), Sealer::new(keys));
+            Refresher::new(ports, opener, sealer, Arc::clone(http), rules)
+        };
+        Ok(self.refresher.get_or_init(make).clone())
+    }
+
+    /// Returns when no refresh is under way.
+    pub(crate) async fn settled(&self) {
+        if let Some(refresher) = self.refresher.get() {
+            refresher.settled().await;
+        }
+    }
+
     /// Forgets the plaintext data keys whose time is over. A process that is frozen between invocations has no task that
     /// could; a key that has expired is never used, and is gone before anything else happens in the next invocation.
     pub(crate) fn evict_expired(&self) {
@@ -173,6 +214,11 @@ impl Account {
     /// The name of the organization that an empty installation is set up with.
     pub(crate) fn organization(&self) -> String {
         self.optional("ALTER_ORGANIZATION").unwrap_or_else(|| "My organization".to_owned())
+    }
+
+    /// Where browsers and OAuth providers reach the vault.
+    pub fn public_url(&self) -> Result<String, SettingError> {
+        self.url("ALTER_PUBLIC_URL")
     }
 
     /// How long the parts of the present invocation took.
@@ -292,6 +338,7 @@ mod tests {
     fn a_setting_that_makes_no_sense_is_refused() {
         for (name, value) in [
             ("ALTER_AUDIT_QUEUE_URL", "audit"),
+            ("ALTER_WORK_QUEUE_URL", "work"),
             ("AWS_ENDPOINT_URL", "localhost:4566"),
             ("AWS_ENDPOINT_URL_KMS", "ftp://localhost"),
         ] {

@@ -1,5 +1,5 @@
-//! The ports on AWS: [`DynamoTable`] over DynamoDB, [`KmsWrapper`] over KMS, [`SqsSink`] over SQS, and what a Lambda
-//! function needs to start and to be observed ([`lambda`]).
+//! The ports on AWS: [`DynamoTable`] over DynamoDB, [`KmsWrapper`] over KMS, [`SqsSink`] and [`SqsWork`] over SQS, and what a
+//! Lambda function needs to start and to be observed ([`lambda`]).
 //!
 //! Who calls it: the Lambda mains of the functions, and nobody else: the local binary's dependency tree has no AWS crate.
 
@@ -12,6 +12,7 @@ mod setup;
 mod sqs;
 mod stopwatch;
 pub mod table;
+mod work;
 
 pub use account::{Account, SettingError};
 pub use http::HttpClient;
@@ -21,6 +22,7 @@ pub use setup::SetUp;
 pub use sqs::SqsSink;
 pub use stopwatch::Stopwatch;
 pub use table::{DynamoTable, TableNames};
+pub use work::{ObservedWork, SqsWork};
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;

@@ -25,6 +25,8 @@ pub(crate) struct Lap {
     pub(crate) read: Option<Instant>,
     pub(crate) first_record: Option<Instant>,
     pub(crate) last_record: Option<(Instant, Instant)>,
+    /// When it was said that there is work, and how long that took.
+    pub(crate) signalled: Option<(Instant, Instant)>,
     pub(crate) sent: Option<Instant>,
     pub(crate) head: Option<Instant>,
     /// Requests to AWS, those that were tried again included, and those of them that KMS got.
@@ -86,6 +88,11 @@ impl Stopwatch {
         lap.last_record = Some((begun, Instant::now()));
         lap.call = call.or(lap.call.take());
         self.recorded.notify_one();
+    }
+
+    /// It was said that there is work.
+    pub(crate) fn signalled(&self, begun: Instant) {
+        self.lap().signalled = Some((begun, Instant::now()));
     }
 
     /// Returns when nothing is left to record: a call that reached its provider has its final row.
@@ -151,6 +158,9 @@ pub(crate) struct Phases {
     /// Recording how it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outcome_ms: Option<f64>,
+    /// Saying that there is work for the worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) signal_ms: Option<f64>,
 }
 
 impl Lap {
@@ -166,6 +176,7 @@ impl Lap {
             upstream_ms: between(self.sent, self.head),
             body_ms: between(self.head, outcome.map(|(begun, _)| begun)),
             outcome_ms: outcome.and_then(|(begun, ended)| between(Some(begun), Some(ended))),
+            signal_ms: self.signalled.and_then(|(begun, ended)| between(Some(begun), Some(ended))),
         }
     }
 
@@ -206,6 +217,7 @@ mod tests {
             upstream_ms: Some(100.0),
             body_ms: Some(6.0),
             outcome_ms: Some(7.0),
+            signal_ms: None,
         };
         assert_eq!(lap.phases(), expected);
     }
@@ -218,9 +230,11 @@ mod tests {
             read: at(begun, 5),
             first_record: at(begun, 6),
             last_record: at(begun, 6).zip(at(begun, 9)),
+            signalled: at(begun, 9).zip(at(begun, 13)),
             ..Lap::default()
         };
         let phases = lap.phases();
+        assert_eq!(phases.signal_ms, Some(4.0));
         assert_eq!((phases.decide_ms, phases.outcome_ms), (Some(1.0), Some(3.0)));
         assert_eq!((phases.intent_ms, phases.upstream_ms, phases.body_ms), (None, None, None));
     }

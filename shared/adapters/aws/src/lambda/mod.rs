@@ -1,11 +1,12 @@
 //! A function as Lambda runs it: started from its environment, fed by the Runtime API, observed.
 //!
 //! A main builds its router from the adapters that its state needs and hands it to [`serve`] or [`stream`]; the
-//! audit-writer hands its table to [`consume`]. Everything else is here, once: the log, the requests of API Gateway and the
+//! audit-writer hands its table to [`consume`], the worker what it does to [`work`]. Everything else is here, once: the log, the requests of API Gateway and the
 //! answers to it, one line and one metric for each invocation, forgetting data keys whose time is over.
 //!
-//! A process serves one invocation at a time and is frozen in between. So nothing is left to run after an answer, and what
-//! would be a task of its own elsewhere happens at the start of the next invocation.
+//! A process serves one invocation at a time and is frozen in between. So nothing is left to run after an answer: what would
+//! be a task of its own elsewhere happens at the start of the next invocation, and a refresh that outlives the call that
+//! started it is waited for before the process asks for the next.
 
 mod answer;
 mod event;
@@ -13,6 +14,7 @@ mod log;
 mod queue;
 mod runtime_api;
 mod trace;
+mod worker;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -23,6 +25,7 @@ use tower::Service as _;
 use crate::Account;
 pub use queue::{BatchAnswer, Writer};
 use runtime_api::{Invocation, Reply, RuntimeApi};
+pub use worker::Worker;
 
 /// Why a function does not start.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
@@ -48,6 +51,14 @@ pub fn consume<W: Writer>(function: &'static str, build: impl FnOnce(Arc<dyn Tab
     run(function, |account| Ok(queue::Queue::new(build(account.table()?))))
 }
 
+/// Does the work that a queue signals and that is due by the clock.
+pub fn work<W: Worker>(
+    function: &'static str,
+    build: impl FnOnce(&Account) -> Result<W, StartError>,
+) -> ExitCode {
+    run(function, |account| Ok(worker::Works::new(build(account)?)))
+}
+
 /// What is done with an invocation.
 trait Handler {
     async fn handle(&mut self, invocation: &Invocation) -> Handled;
@@ -70,13 +81,13 @@ fn run<H: Handler>(
         Ok(runtime) => runtime,
         Err(error) => return log::fatal("cannot start a runtime", &error),
     };
-    match runtime.block_on(work(function, build)) {
+    match runtime.block_on(invocations(function, build)) {
         Ok(never) => match never {},
         Err(error) => log::fatal("the function stops", error.as_ref()),
     }
 }
 
-async fn work<H: Handler>(
+async fn invocations<H: Handler>(
     function: &'static str,
     build: impl FnOnce(&Account) -> Result<H, StartError>,
 ) -> Result<std::convert::Infallible, StartError> {
@@ -104,6 +115,8 @@ async fn work<H: Handler>(
             // The answer broke off: its record is written by a task of its own, which must not be frozen half-way.
             tokio::time::timeout(UNFINISHED, stopwatch.settled()).await.ok();
         }
+        // The caller has its answer; a refresh that goes on must not be frozen between the provider's answer and the store.
+        account.settled().await;
         let lap = stopwatch.read_out();
         log::line(&log::Ended {
             function,

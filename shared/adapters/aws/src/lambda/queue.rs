@@ -35,18 +35,35 @@ struct Failure {
     item_identifier: String,
 }
 
+impl BatchAnswer {
+    /// Whether no message stays.
+    pub(super) fn is_whole(&self) -> bool {
+        self.batch_item_failures.is_empty()
+    }
+}
+
+/// Of the ids of the messages that stay.
+impl FromIterator<String> for BatchAnswer {
+    fn from_iter<T: IntoIterator<Item = String>>(ids: T) -> Self {
+        let batch_item_failures =
+            ids.into_iter().map(|item_identifier| Failure { item_identifier }).collect();
+        Self { batch_item_failures }
+    }
+}
+
+/// What SQS delivers at a time.
 #[derive(Deserialize)]
-struct Batch {
+pub(super) struct Batch {
     #[serde(rename = "Records")]
-    records: Vec<Message>,
+    pub(super) records: Vec<Message>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Message {
-    message_id: String,
+pub(super) struct Message {
+    pub(super) message_id: String,
     #[serde(default)]
-    body: Option<String>,
+    pub(super) body: Option<String>,
 }
 
 pub(super) struct Queue<W>(W);
@@ -75,9 +92,7 @@ impl<W: Writer> Queue<W> {
         }
         let report = self.0.write(&records).await;
         failed.extend(report.failed.into_iter().filter_map(|position| ids.get(position).cloned()));
-        let batch_item_failures =
-            failed.into_iter().map(|item_identifier| Failure { item_identifier }).collect();
-        Ok(BatchAnswer { batch_item_failures })
+        Ok(failed.into_iter().collect())
     }
 }
 
@@ -90,7 +105,7 @@ fn is_event(body: &str) -> bool {
 impl<W: Writer> Handler for Queue<W> {
     async fn handle(&mut self, invocation: &Invocation) -> Handled {
         let stored = self.store(&invocation.body).await;
-        let whole = stored.as_ref().is_ok_and(|answer| answer.batch_item_failures.is_empty());
+        let whole = stored.as_ref().is_ok_and(BatchAnswer::is_whole);
         let reply = match stored.and_then(|answer| serde_json::to_vec(&answer)) {
             Ok(answer) => Reply::Whole(answer),
             Err(error) => {

@@ -1,12 +1,12 @@
-//! The audit sink over SQS.
+//! The audit sink and the work queue over SQS.
 
 use std::sync::Arc;
 
-use alter_adapter_aws::SqsSink;
+use alter_adapter_aws::{SqsSink, SqsWork};
 use alter_adapter_local::SqliteTable;
 use alter_domain::{
     model::{AuditEvent, Phase},
-    port::{AuditError, AuditSink as _, Record, Table},
+    port::{AuditError, AuditSink as _, Record, Table, Work, WorkError, WorkQueue as _},
     repo::{AuditRows, AuditScope},
 };
 use aws_sdk_sqs::{
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::support::{QUEUE, Wire};
 
-fn sink(wire: &Wire, table: Arc<dyn Table>) -> SqsSink {
+fn client(wire: &Wire) -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("eu-central-1"))
@@ -25,7 +25,11 @@ fn sink(wire: &Wire, table: Arc<dyn Table>) -> SqsSink {
         .endpoint_url("http://127.0.0.1:9")
         .retry_config(RetryConfig::disabled())
         .http_client(wire.alone());
-    SqsSink::new(Client::from_conf(config.build()), QUEUE.to_owned(), table)
+    Client::from_conf(config.build())
+}
+
+fn sink(wire: &Wire, table: Arc<dyn Table>) -> SqsSink {
+    SqsSink::new(client(wire), QUEUE.to_owned(), table)
 }
 
 fn table() -> Arc<dyn Table> {
@@ -93,4 +97,52 @@ async fn what_is_too_long_for_a_message_is_stored_at_once() {
     assert!(wire.operations().is_empty());
     // No table takes more than 400 KB.
     assert!(sink.record(event("final", 410 * 1024)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_signal_is_a_message_that_the_worker_reads() {
+    let wire = Wire::account();
+    let work = SqsWork::new(client(&wire), QUEUE.to_owned());
+    let id = uuid::Uuid::from_u128(7).into();
+    for signalled in [Work::Revocation { id }, Work::Due] {
+        work.signal(signalled).await.unwrap();
+        let sent = wire.sent();
+        assert_eq!((sent.len(), sent[0].operation.as_str()), (1, "SendMessage"));
+        assert_eq!(sent[0].body["QueueUrl"], QUEUE);
+        let body = sent[0].body["MessageBody"].as_str().unwrap();
+        assert_eq!(serde_json::from_str::<Work>(body).unwrap(), signalled);
+    }
+}
+
+#[tokio::test]
+async fn a_signal_that_is_lost_says_so() {
+    let refuses =
+        Wire::new(|_, _| Some((400, json!({ "__type": "QueueDoesNotExist", "message": "canary" }))));
+    let work = SqsWork::new(client(&refuses), QUEUE.to_owned());
+    assert_eq!(work.signal(Work::Due).await, Err(WorkError("QueueDoesNotExist".to_owned())));
+    let work = SqsWork::new(client(&Wire::new(|_, _| None)), QUEUE.to_owned());
+    assert_eq!(work.signal(Work::Due).await, Err(WorkError("no connection".to_owned())));
+}
+
+#[tokio::test]
+async fn a_function_signals_if_it_is_told_where() {
+    let wire = Wire::account();
+    assert!(wire.function(&[]).ports().unwrap().work.signal(Work::Due).await.is_err());
+    assert!(wire.operations().is_empty());
+    let queue = "https://sqs.eu-central-1.amazonaws.com/1/work";
+    let told = wire.function(&[("ALTER_WORK_QUEUE_URL", queue)]);
+    told.ports().unwrap().work.signal(Work::Due).await.unwrap();
+    let sent = wire.sent();
+    assert_eq!((sent.len(), &sent[0].body["QueueUrl"]), (1, &json!(queue)));
+}
+
+/// Who ends a grant is not kept waiting by a queue that does not answer.
+#[tokio::test(start_paused = true)]
+async fn a_signal_is_given_up_soon() {
+    let wire = Wire::silent();
+    let account = wire.function(&[("ALTER_WORK_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1/work")]);
+    let work = account.ports().unwrap().work;
+    let begun = tokio::time::Instant::now();
+    assert_eq!(work.signal(Work::Due).await, Err(WorkError("no answer in time".to_owned())));
+    assert!(begun.elapsed() <= std::time::Duration::from_secs(3), "{:?}", begun.elapsed());
 }

@@ -91,6 +91,7 @@ pub(crate) struct Wire(Arc<State>);
 
 struct State {
     script: Script,
+    silent: bool,
     sent: Mutex<Vec<Sent>>,
     ticks: Mutex<usize>,
 }
@@ -98,7 +99,12 @@ struct State {
 impl Wire {
     /// `script` gets the operation and the body; what it does not answer goes on to the endpoint.
     pub(crate) fn new(script: impl Fn(&str, &Value) -> Option<(u16, Value)> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(State { script: Box::new(script), sent: Mutex::default(), ticks: Mutex::default() }))
+        Self(Arc::new(State {
+            script: Box::new(script),
+            silent: false,
+            sent: Mutex::default(),
+            ticks: Mutex::default(),
+        }))
     }
 
     /// A queue that takes everything and a secret that is there; the rest goes on.
@@ -123,6 +129,35 @@ impl Wire {
         let mut ticks = self.0.ticks.lock().unwrap();
         *ticks += 1;
         *ticks
+    }
+
+    /// A wire on which nothing ever comes back.
+    pub(crate) fn silent() -> Self {
+        let mut wire = Self::new(|_, _| None);
+        if let Some(state) = Arc::get_mut(&mut wire.0) {
+            state.silent = true;
+        }
+        wire
+    }
+
+    /// An account behind this wire with nothing beyond it, and these settings beside those that every function has.
+    pub(crate) fn function(&self, more: &[(&'static str, &'static str)]) -> Account {
+        let (wire, more) = (self.clone(), more.to_vec());
+        let variables = move |name: &str| {
+            let given = more.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+            let value = given.or(match name {
+                "AWS_REGION" => Some("eu-central-1"),
+                "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test"),
+                "AWS_ENDPOINT_URL" => Some("http://127.0.0.1:9"),
+                "ALTER_TABLE_MAIN" => Some("main"),
+                "ALTER_TABLE_VAULT" => Some("vault"),
+                "ALTER_TABLE_AUDIT" => Some("audit"),
+                "ALTER_AUDIT_QUEUE_URL" => Some(QUEUE),
+                _ => None,
+            });
+            value.map(str::to_owned)
+        };
+        Account::over(variables, |beyond| SharedHttpClient::new(Client { wire, beyond })).unwrap()
     }
 
     /// An account behind this wire. The settings are those of a function with everything.
@@ -185,6 +220,9 @@ impl HttpConnector for Client {
         let body: Value = serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
         let (wire, beyond, begun) = (self.wire.clone(), self.beyond.clone(), self.wire.tick());
         HttpConnectorFuture::new(async move {
+            if wire.0.silent {
+                std::future::pending::<()>().await;
+            }
             let answered = match (wire.0.script)(&operation, &body) {
                 Some((status, body)) => {
                     // As the network does, it lets others go first.
