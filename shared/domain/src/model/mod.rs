@@ -7,7 +7,7 @@ mod connect_session;
 mod connection;
 mod event;
 mod grant;
-mod lease;
+pub(crate) mod lease;
 mod managed_secret;
 mod operator;
 mod provider_config;
