@@ -44,8 +44,14 @@ impl Engine<'_> {
                 params.set(&endpoint.client_id_param, client.client_id);
                 params.set(&endpoint.client_secret_param, secret(names)?);
             }
-            ClientAuth::Basic => basic(client.client_id, secret(names)?, headers)?,
-            ClientAuth::SecretAsUser => basic(secret(names)?, "", headers)?,
+            ClientAuth::Basic => {
+                let sent = basic(client.client_id, secret(names)?, headers)?;
+                names.hide(&sent);
+            }
+            ClientAuth::SecretAsUser => {
+                let sent = basic(secret(names)?, "", headers)?;
+                names.hide(&sent);
+            }
             ClientAuth::None => params.set(&endpoint.client_id_param, client.client_id),
             ClientAuth::PrivateKeyJwt(assertion) => {
                 let jwt = self.assert(assertion, client, names, Jti::Added)?;
@@ -77,15 +83,20 @@ impl Engine<'_> {
     }
 }
 
-/// HTTP Basic with both halves form-encoded first (RFC 6749 section 2.3.1).
-pub(super) fn basic(user: &str, password: &str, headers: &mut HeaderMap) -> Result<(), EngineError> {
+/// HTTP Basic with both halves form-encoded first (RFC 6749 section 2.3.1). Returns what carries the secret.
+pub(super) fn basic(
+    user: &str,
+    password: &str,
+    headers: &mut HeaderMap,
+) -> Result<Zeroizing<String>, EngineError> {
     let encode = |text: &str| -> Zeroizing<String> {
         Zeroizing::new(url::form_urlencoded::byte_serialize(text.as_bytes()).collect())
     };
     let pair = Zeroizing::new(format!("{}:{}", *encode(user), *encode(password)));
-    let value = Zeroizing::new(format!("Basic {}", *Zeroizing::new(STANDARD.encode(pair.as_bytes()))));
+    let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+    let value = Zeroizing::new(format!("Basic {}", *encoded));
     headers.insert(header::AUTHORIZATION, sensitive("authorization", &value)?);
-    Ok(())
+    Ok(encoded)
 }
 
 /// RFC 7523 section 2.2.

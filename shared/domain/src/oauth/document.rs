@@ -9,7 +9,7 @@ use zeroize::Zeroize as _;
 pub(super) struct Document(Value);
 
 impl Document {
-    /// By content type. One that says neither (or nothing) is JSON if it reads as such; pages and other text are not read.
+    /// By content type. One that says neither is JSON if it reads as such; plain text may be a form, too.
     /// Nesting is bounded by the parser (128).
     pub(super) fn parse(content_type: Option<&HeaderValue>, body: &[u8]) -> Result<Self, &'static str> {
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -18,14 +18,22 @@ impl Document {
             return Err("has no body");
         }
         if media == "application/x-www-form-urlencoded" {
-            let mut object = Map::new();
-            for (name, value) in url::form_urlencoded::parse(body) {
-                object.entry(name).or_insert_with(|| Value::String(value.into_owned()));
-            }
-            return Ok(Self(Value::Object(object)));
+            return Ok(Self::from_form(body));
         }
         // An error of the parser may quote the input: it is dropped.
-        serde_json::from_slice(body).map(Self).map_err(|_| "is neither JSON nor a form")
+        match serde_json::from_slice(body) {
+            Ok(value) => Ok(Self(value)),
+            Err(_) if media == "text/plain" && is_form(body) => Ok(Self::from_form(body)),
+            Err(_) => Err("is neither JSON nor a form"),
+        }
+    }
+
+    fn from_form(body: &[u8]) -> Self {
+        let mut object = Map::new();
+        for (name, value) in url::form_urlencoded::parse(body) {
+            object.entry(name).or_insert_with(|| Value::String(value.into_owned()));
+        }
+        Self(Value::Object(object))
     }
 
     pub(super) fn new(value: Value) -> Self {
@@ -54,6 +62,11 @@ impl Document {
     pub(super) fn text(&self, paths: &[String]) -> Option<String> {
         paths.iter().find_map(|path| text_of(self.at(path)?))
     }
+}
+
+/// Names and values, and nothing that a sentence or a page would have.
+fn is_form(body: &[u8]) -> bool {
+    body.contains(&b'=') && body.trim_ascii().iter().all(|b| b.is_ascii_graphic() && !b"<>\"{}".contains(b))
 }
 
 /// A text that is not empty, or a number as text.

@@ -1,9 +1,9 @@
 //! The vault's own requests after an exchange: what else a connection needs, and which account it is.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::header;
+use http::{HeaderMap, header};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::{
     Account, AccountSource, Client, EngineError, ExchangeError, OwnRequest, Provider, Values,
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     egress::{AllowedHosts, EgressError, HostPattern, Target},
+    inject::{self, CredentialFields, InjectRule, Injection, OutgoingHead, Payload, Rules},
     secret::Secret,
 };
 
@@ -94,16 +95,17 @@ impl Engine<'_> {
     ) -> Result<Document, ExchangeError> {
         let mut names = Names::new(provider, values, &Client { secret: None, ..*client });
         names.secret("access_token", access);
-        let mut headers = standard_headers();
-        match request.authorization.as_deref() {
-            None => set_header(&mut headers, &provider.api.header, &text(&names, &provider.api.format)?)?,
-            Some(template) => {
-                set_header(&mut headers, header::AUTHORIZATION.as_str(), &text(&names, template)?)?;
-            }
-        }
-        apply_headers(&mut headers, &request.headers, &names)?;
         let target = names.target(&request.url, &self.rules)?;
         target.check_hosts(&self.own_hosts(provider, values, &names)?).map_err(EngineError::from)?;
+        let mut headers = standard_headers();
+        apply_headers(&mut headers, &request.headers, &names)?;
+        if let Some(template) = request.authorization.as_deref() {
+            let value = names.text(template).map_err(EngineError::from)?;
+            set_header(&mut headers, header::AUTHORIZATION.as_str(), &value)?;
+        } else {
+            let head = OutgoingHead { method: request.method.into(), url: target.url().clone(), headers };
+            headers = carry_token(head, provider, access, self.clock.now())?;
+        }
         let outgoing = Outgoing::with_json(target, request.method, request.json.as_ref(), headers);
         let answer = self.send(outgoing).await.map_err(|error| match error {
             NoAnswer::NotSent(reason) | NoAnswer::Unknown(reason) => {
@@ -137,8 +139,24 @@ impl Engine<'_> {
     }
 }
 
-fn text(names: &Names<'_>, template: &str) -> Result<Zeroizing<String>, EngineError> {
-    Ok(names.text(template)?)
+/// What `api.format` calls the token.
+const ACCESS_TOKEN: &str = "access_token";
+
+/// Puts the token where calls carry it, by what puts it there.
+fn carry_token(
+    mut head: OutgoingHead,
+    provider: &Provider,
+    access: &Secret<String>,
+    now: Timestamp,
+) -> Result<HeaderMap, EngineError> {
+    let unfit = EngineError::Entry("the header for the token");
+    let rule = InjectRule::new(inject::Target::Header, &provider.api.header, &provider.api.format);
+    let rules = rule.and_then(|rule| Rules::new(vec![rule])).map_err(|_| unfit.clone())?;
+    let fields =
+        CredentialFields::from_pairs([(ACCESS_TOKEN, access.clone())], &[]).map_err(|_| unfit.clone())?;
+    let injected = inject::inject(&Injection::Rules(rules), &fields, &mut head, Payload::Streaming, now);
+    injected.map_err(|_| unfit)?;
+    Ok(head.headers)
 }
 
 fn host_and_port(target: &Target) -> Result<HostPattern, EngineError> {

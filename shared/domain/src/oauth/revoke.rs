@@ -113,7 +113,9 @@ impl Engine<'_> {
             RevocationAuth::Basic => {
                 let secret =
                     names.get_secret("client_secret").ok_or(EngineError::NoSecret("client_secret"))?;
-                basic(client.client_id, secret, headers)
+                let sent = basic(client.client_id, secret, headers)?;
+                names.hide(&sent);
+                Ok(())
             }
             RevocationAuth::Bearer => {
                 set_header(headers, "authorization", &names.text("Bearer {access_token}")?)

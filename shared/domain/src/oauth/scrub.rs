@@ -1,7 +1,6 @@
 //! Texts of a provider's made fit for logs, audit rows and pages: short, plain, and without a secret that was sent.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use zeroize::Zeroizing;
+use percent_encoding::percent_decode_str;
 
 use super::names::Names;
 
@@ -38,14 +37,14 @@ fn is_unseen(c: char) -> bool {
 }
 
 fn repeats_a_secret(text: &str, names: &Names<'_>) -> bool {
-    names.secrets().any(|secret| {
-        let encoded = Zeroizing::new(utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string());
-        let found = |secret: &str| {
-            let secret = secret.as_bytes();
-            let window = secret.len().min(WINDOW);
-            window > 0 && secret.windows(window).any(|part| contains(text.as_bytes(), part))
-        };
-        found(secret) || found(&encoded)
+    // As it was written, and as it would read after percent or form decoding.
+    let percent = percent_decode_str(text).decode_utf8_lossy();
+    let form = text.replace('+', " ");
+    let form = percent_decode_str(&form).decode_utf8_lossy();
+    let texts = [text.as_bytes(), percent.as_bytes(), form.as_bytes()];
+    names.secrets().map(str::as_bytes).any(|secret| {
+        let window = secret.len().min(WINDOW);
+        window > 0 && secret.windows(window).any(|part| texts.iter().any(|text| contains(text, part)))
     })
 }
 

@@ -55,7 +55,7 @@ pub enum Bound<'a> {
 }
 
 /// Finds what a name stands for.
-pub type Lookup<'f, 'a> = &'f dyn Fn(&str) -> Result<Bound<'a>, TemplateError>;
+pub type Resolve<'f, 'a> = &'f dyn Fn(&str) -> Result<Bound<'a>, TemplateError>;
 
 impl<'t> Template<'t> {
     pub fn parse(text: &'t str) -> Result<Self, TemplateError> {
@@ -97,7 +97,7 @@ impl<'t> Template<'t> {
     }
 
     /// For a parameter or header: values as they are.
-    pub fn text(&self, lookup: Lookup<'_, '_>) -> Result<String, TemplateError> {
+    pub fn text(&self, lookup: Resolve<'_, '_>) -> Result<String, TemplateError> {
         let mut text = String::new();
         for part in &self.parts {
             match part {
@@ -109,7 +109,7 @@ impl<'t> Template<'t> {
     }
 
     /// For an address. The result is not yet checked against the egress rules.
-    pub fn url(&self, lookup: Lookup<'_, '_>) -> Result<String, TemplateError> {
+    pub fn url(&self, lookup: Resolve<'_, '_>) -> Result<String, TemplateError> {
         let (scheme, [host, path, query]) = self.split()?;
         let mut url = scheme.to_owned();
         url.push_str(&render_host(&host, lookup)?);
@@ -129,7 +129,7 @@ impl<'t> Template<'t> {
     }
 
     /// For a host pattern: a name, or `*.` and a name.
-    pub fn host(&self, lookup: Lookup<'_, '_>) -> Result<String, TemplateError> {
+    pub fn host(&self, lookup: Resolve<'_, '_>) -> Result<String, TemplateError> {
         render_host(&self.parts, lookup)
     }
 
@@ -211,7 +211,7 @@ fn cut<'t>(text: &'t str, delimiters: &[char]) -> (&'t str, &'t str) {
     text.find(delimiters).and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""))
 }
 
-fn render_host(parts: &[Part<'_>], lookup: Lookup<'_, '_>) -> Result<String, TemplateError> {
+fn render_host(parts: &[Part<'_>], lookup: Resolve<'_, '_>) -> Result<String, TemplateError> {
     let mut host = String::new();
     // Where the last value ends that anybody could have chosen.
     let mut free_end = None;
@@ -261,14 +261,14 @@ fn is_host_text(value: &str) -> bool {
     })
 }
 
-fn for_url<'a>(name: &str, lookup: Lookup<'_, 'a>) -> Result<Bound<'a>, TemplateError> {
+fn for_url<'a>(name: &str, lookup: Resolve<'_, 'a>) -> Result<Bound<'a>, TemplateError> {
     match lookup(name)? {
         Bound::Variable { shape: Shape::Text, .. } => Err(TemplateError::InUrl(name.to_owned())),
         bound => Ok(bound),
     }
 }
 
-fn render_path(parts: &[Part<'_>], lookup: Lookup<'_, '_>) -> Result<String, TemplateError> {
+fn render_path(parts: &[Part<'_>], lookup: Resolve<'_, '_>) -> Result<String, TemplateError> {
     let mut path = String::new();
     for part in parts {
         match part {

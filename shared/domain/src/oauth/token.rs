@@ -8,7 +8,7 @@ use super::{
     AccountInfo, BodyFormat, Callback, Client, ClientAuth, EngineError, ExchangeError, Flow, Provider,
     RefreshKind, Upgrade, Values, VariableSource, Verb,
     assertion::Jti,
-    authorize::requested_scopes,
+    authorize::{requested_scopes, sends_pkce},
     document::{Document, text_of},
     names::{Names, Params},
     reply::{self, Tokens},
@@ -70,7 +70,7 @@ impl Engine<'_> {
         params.set("grant_type", "authorization_code");
         params.set(&endpoint.code_param, names.get_secret("code").unwrap_or_default());
         params.set("redirect_uri", client.redirect_uri);
-        if let Some(verifier) = code_verifier {
+        if let Some(verifier) = code_verifier.filter(|_| sends_pkce(provider)) {
             params.set("code_verifier", verifier);
             names.secret_text("code_verifier", verifier);
         }
