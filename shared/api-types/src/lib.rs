@@ -4,6 +4,7 @@
 //! clock, builds for wasm.
 
 pub mod audit;
+pub mod connect;
 pub mod error;
 pub mod grants;
 pub mod id;

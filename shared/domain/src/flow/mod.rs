@@ -4,6 +4,7 @@ mod agents;
 mod apps;
 mod authenticate;
 mod call;
+pub mod connect;
 mod deliver;
 mod grants;
 mod install;

@@ -219,6 +219,20 @@ pub(super) async fn disown(
     Ok(task.id)
 }
 
+/// The same for tokens of a connection that was never made: it is written as one that is over, for its receipt.
+pub(super) async fn disown_new(
+    ports: &Ports,
+    connection: &Connection,
+    tokens: &SealedCredential,
+) -> Result<RevocationId> {
+    let task = new_task(ports, connection, ports.clock.now())?;
+    let mut ops = Revocations::create_ops(&task, tokens)?.to_vec();
+    ops.push(Connections::create_ended_op(connection)?);
+    ports.table.transact(ops).await?;
+    signal(ports, task.id).await;
+    Ok(task.id)
+}
+
 /// Says that there is a task. A signal that is lost costs a minute, not the task.
 pub(super) async fn signal(ports: &Ports, id: RevocationId) {
     if let Err(error) = ports.work.signal(Work::Revocation { id }).await {

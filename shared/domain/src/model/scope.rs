@@ -53,10 +53,11 @@ impl fmt::Display for Scope {
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
-    /// What a key gets when its maker names nothing: call, see and end grants, and read the record.
+    /// What a key gets when its maker names nothing: call, have end users connect, see and end grants, and read the record.
     pub fn standard() -> Self {
         [
             "proxy:execute",
+            "connect:initiate",
             "grants:read",
             "grants:write",
             "audit_logs:read",

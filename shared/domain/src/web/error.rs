@@ -78,7 +78,10 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::ConstraintNotSupported(_)
         | Error::RestrictedGrantRequiresProxy
         | Error::CallerAgentMismatch => StatusCode::BAD_REQUEST,
-        Error::InvalidField { code: "constraint_not_narrowing", .. } => StatusCode::BAD_REQUEST,
+        Error::InvalidField {
+            code: "constraint_not_narrowing" | "scope_not_allowed" | "agent_requires_user_token",
+            ..
+        } => StatusCode::BAD_REQUEST,
         Error::InvalidField { .. }
         | Error::ForbiddenHeader(_)
         | Error::BlockedDestination(_)
