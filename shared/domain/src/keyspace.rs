@@ -165,6 +165,15 @@ pub fn provider_connection(app: AppId, provider_id: &str, connection: Connection
     Key::new(provider_connections(app, provider_id), connection.to_string())
 }
 
+/// An app's connections through one provider that are over, and whose end the provider is being told.
+pub fn ending_connections(app: AppId, provider_id: &str) -> String {
+    format!("app#{app}/ending#{provider_id}")
+}
+
+pub fn ending_connection(app: AppId, provider_id: &str, connection: ConnectionId) -> IndexKey {
+    Key::new(ending_connections(app, provider_id), connection.to_string())
+}
+
 /// Holds an account at a provider against a second connection of the same principal; its body names the connection.
 pub fn account(app: AppId, principal: &Principal, provider_id: &str, identifier: &str) -> Key {
     let hash = hex::encode(digest(&SHA256, identifier.as_bytes()));

@@ -47,6 +47,10 @@ async fn furnish(app: &TestApp, upstream: &Upstream) -> (Ids, TestAgent) {
     app.grant(&secret, GrantSpec::agent(&agent)).await;
     let spare = app.key(alter_tests::KeySpec::default()).await;
     let token = app.vault.operator(app.org, Permission::Read).await.id;
+    // Every app's own provider has a name of its own.
+    let mut provider = alter_tests::toy_provider("https://toy.example", "api.toy.example");
+    provider["id"] = format!("toy-{}", app.id).into();
+    let provider = app.provider(provider).await.provider_id;
     let events = app.vault.audit.events();
     let event = events.iter().rev().find(|event| event.app_id == Some(app.id)).unwrap().id;
     let ids = Ids {
@@ -55,6 +59,7 @@ async fn furnish(app: &TestApp, upstream: &Upstream) -> (Ids, TestAgent) {
         agent: agent.id.to_string(),
         secret: secret.id.to_string(),
         grant: grant.to_string(),
+        provider,
         token: token.to_string(),
         event: event.to_string(),
         url: upstream.url("/"),
@@ -70,6 +75,7 @@ fn of_nothing(vault: &TestVault, ids: &Ids) -> Ids {
         agent: fresh(),
         secret: fresh(),
         grant: fresh(),
+        provider: fresh(),
         token: fresh(),
         event: fresh(),
         ..ids.clone()

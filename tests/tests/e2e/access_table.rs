@@ -40,6 +40,8 @@ pub(crate) struct Ids {
     pub(crate) agent: String,
     pub(crate) secret: String,
     pub(crate) grant: String,
+    /// An OAuth provider of the app's own.
+    pub(crate) provider: String,
     pub(crate) token: String,
     pub(crate) event: String,
     /// A URL that the secret may be sent to.
@@ -49,7 +51,9 @@ pub(crate) struct Ids {
 impl Ids {
     /// A path with these ids in its places.
     pub(crate) fn fill(&self, path: &str) -> String {
-        path.replace("{app_id}", &self.app)
+        let known = path.starts_with("/portal/v1/providers/");
+        path.replace("{provider_id}", if known { KNOWN_PROVIDER } else { &self.provider })
+            .replace("{app_id}", &self.app)
             .replace("{key_id}", &self.key)
             .replace("{agent_id}", &self.agent)
             .replace("{secret_id}", &self.secret)
@@ -59,6 +63,9 @@ impl Ids {
             .replace("{slug}", "stripe")
     }
 }
+
+/// One that the catalogue has.
+const KNOWN_PROVIDER: &str = "github";
 
 fn no_query(_: &Ids) -> String {
     String::new()
@@ -76,6 +83,7 @@ const NO_AGENT: Says = (404, "agent_not_found");
 const NO_KEY: Says = (404, "key_not_found");
 const NO_EVENT: Says = (404, "audit_event_not_found");
 const NO_APP: Says = (404, "app_not_found");
+const NO_PROVIDER: Says = (404, "provider_not_found");
 const NO_TOKEN: Says = (404, "operator_token_not_found");
 const TOO_LITTLE: Says = (403, "insufficient_scope");
 const RETRIEVE: Says = (400, "restricted_grant_requires_proxy");
@@ -143,6 +151,8 @@ pub(crate) fn table() -> Vec<Row> {
         token(ADMIN, "DELETE", "/portal/v1/tokens/{pat_id}", OK, Some(NO_TOKEN)),
         token(READ, "GET", "/portal/v1/templates", OK, None),
         token(READ, "GET", "/portal/v1/templates/{slug}", OK, None),
+        token(READ, "GET", "/portal/v1/providers", OK, None),
+        token(READ, "GET", "/portal/v1/providers/{provider_id}", OK, None),
         token(READ, "GET", "/portal/v1/audit", OK, None),
         token(READ, "GET", "/portal/v1/audit/export", OK, None),
         token(READ, "GET", "/portal/v1/apps", OK, None),
@@ -169,6 +179,17 @@ pub(crate) fn table() -> Vec<Row> {
         token(WRITE, "PUT", "/portal/v1/apps/{app_id}/secrets/{secret_id}/value", OK, Some(NO_SECRET))
             .body(|_| json!({ "fields": { "token": "a-newer-token" } })),
         token(ADMIN, "DELETE", "/portal/v1/apps/{app_id}/secrets/{secret_id}", OK, Some(NO_SECRET)),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/providers", OK, Some(NO_APP)),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/providers", CREATED, Some(NO_APP))
+            .body(|_| json!({ "provider_id": KNOWN_PROVIDER, "client_id": "client", "client_secret": "a-fresh-secret" })),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/providers/{provider_id}", OK, Some(NO_PROVIDER)),
+        token(WRITE, "PATCH", "/portal/v1/apps/{app_id}/providers/{provider_id}", OK, Some(NO_PROVIDER))
+            .body(|_| json!({ "client_id": "another" })),
+        token(WRITE, "PUT", "/portal/v1/apps/{app_id}/providers/{provider_id}/client-secret", OK, Some(NO_PROVIDER))
+            .body(|_| json!({ "client_secret": "a-newer-secret" })),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/providers/{provider_id}/enable", (409, "provider_enabled"), Some(NO_PROVIDER)),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/providers/{provider_id}/disable", OK, Some(NO_PROVIDER)),
+        token(ADMIN, "DELETE", "/portal/v1/apps/{app_id}/providers/{provider_id}", OK, Some(NO_PROVIDER)),
         token(READ, "GET", "/portal/v1/apps/{app_id}/grants", OK, Some(NO_APP)),
         token(WRITE, "POST", "/portal/v1/apps/{app_id}/grants", CREATED, Some(NO_SECRET))
             .body(|ids| json!({ "secret_id": ids.secret, "principal": { "type": "system" } })),

@@ -22,6 +22,7 @@ mod injection;
 mod keys;
 mod order;
 mod parrot;
+mod providers;
 mod proxy_refusals;
 mod proxy_replies;
 mod proxy_requests;

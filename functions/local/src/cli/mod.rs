@@ -35,7 +35,7 @@ pub(crate) use sign::{Caller, TargetArgs};
 pub(crate) use table::{Column, render};
 pub(crate) use terminal::{Style, Terminal, plain};
 
-use noun::{agent, app, audit, grant, key, secret, token};
+use noun::{agent, app, audit, grant, key, provider, secret, token};
 use output::Format;
 use terminal::plain_lines;
 
@@ -144,6 +144,9 @@ pub(crate) enum Command {
     /// Managed secrets: credentials that are stored once and never shown again
     #[command(subcommand, after_help = secret::EXAMPLES)]
     Secret(secret::SecretCommand),
+    /// OAuth providers: where end users connect their accounts
+    #[command(subcommand, after_help = provider::EXAMPLES)]
+    Provider(provider::ProviderCommand),
     /// Grants: who may use which secret, and until when
     #[command(subcommand, after_help = grant::EXAMPLES)]
     Grant(grant::GrantCommand),
@@ -230,6 +233,7 @@ fn dispatch(cli: Cli, environment: Environment) -> Result<u8> {
                 Command::Key(command) => key::run(&context, command).await?,
                 Command::Agent(command) => agent::run(&context, command).await?,
                 Command::Secret(command) => secret::run(&context, command).await?,
+                Command::Provider(command) => provider::run(&context, command).await?,
                 Command::Grant(command) => grant::run(&context, command).await?,
                 Command::Audit(command) => audit::run(&context, command).await?,
                 Command::Token(command) => token::run(&context, command).await?,

@@ -6,7 +6,7 @@ use alter_api_types::{AppId, ConnectionId};
 
 use crate::{
     error::Result,
-    model::{Connection, ConnectionState, Grant, ProviderConfig, Receipt},
+    model::{Connection, ConnectionState, Grant, ProviderConfig},
     repo::{Connections, ProviderConfigs},
     state::Ports,
 };
@@ -26,20 +26,31 @@ pub struct ProviderUsage {
     pub truncated: bool,
 }
 
-/// Looks at about `limit` connections at most, the oldest first.
+/// Looks at about `limit` live connections at most, the oldest first, and as many that are ending.
 pub async fn provider_usage(ports: &Ports, config: &ProviderConfig, limit: usize) -> Result<ProviderUsage> {
     let connections = Connections(ports.table.as_ref());
-    let (mut usage, mut read, mut cursor) = (ProviderUsage::default(), 0, None);
+    let (app, provider) = (config.app_id, &config.provider_id);
+    let mut usage = ProviderUsage::default();
+    let (mut read, mut cursor) = (0, None);
     loop {
-        let page = connections.list(config.app_id, &config.provider_id, 1000.min(limit), cursor).await?;
+        let page = connections.list(app, provider, 1000.min(limit), cursor).await?;
         read += page.items.len();
-        for connection in &page.items {
-            usage.add(config, connection);
+        page.items.iter().for_each(|connection| usage.add(config, connection));
+        cursor = page.next;
+        usage.truncated |= cursor.is_some() && read >= limit;
+        if cursor.is_none() || read >= limit {
+            break;
         }
-        match page.next {
-            Some(_) if read >= limit => return Ok(ProviderUsage { truncated: true, ..usage }),
-            Some(next) => cursor = Some(next),
-            None => return Ok(usage),
+    }
+    let (mut read, mut cursor) = (0, None);
+    loop {
+        let page = connections.list_ending(app, provider, 1000.min(limit), cursor).await?;
+        read += page.items.len();
+        usage.pending_revocations = read as u64;
+        cursor = page.next;
+        usage.truncated |= cursor.is_some() && read >= limit;
+        if cursor.is_none() || read >= limit {
+            return Ok(usage);
         }
     }
 }
@@ -83,10 +94,6 @@ impl ProviderUsage {
     fn add(&mut self, config: &ProviderConfig, connection: &Connection) {
         let grants = u64::from(connection.live_grants);
         match &connection.state {
-            ConnectionState::Revoked { receipt: Receipt::Pending, .. } => {
-                self.pending_revocations += 1;
-                return;
-            }
             ConnectionState::Revoked { .. } => return,
             ConnectionState::Broken { .. } => self.need_reconnect += grants,
             ConnectionState::Active => {}

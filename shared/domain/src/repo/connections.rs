@@ -7,7 +7,7 @@ use super::{Credentials, Grants, Listed, Stored, decode, decode_stored, encode, 
 use crate::{
     error::{Error, Result},
     keyspace,
-    model::{Connection, ConnectionState, Grant, Principal, SealedCredential},
+    model::{Connection, ConnectionState, Grant, Principal, Receipt, SealedCredential},
     port::{Expect, Index, Item, Op, Query, StoreError, Table, TableName},
 };
 
@@ -57,6 +57,19 @@ impl Connections<'_> {
     ) -> Result<Listed<Connection>> {
         let query = Query::partition(TableName::Main, keyspace::provider_connections(app, provider_id))
             .index(Index::First);
+        list_page(self.0, &query.limit(limit).cursor(cursor)).await
+    }
+
+    /// One page of those that are revoked, and whose end the provider is being told.
+    pub async fn list_ending(
+        &self,
+        app: AppId,
+        provider_id: &str,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<Listed<Connection>> {
+        let query = Query::partition(TableName::Main, keyspace::ending_connections(app, provider_id))
+            .index(Index::Second);
         list_page(self.0, &query.limit(limit).cursor(cursor)).await
     }
 
@@ -189,11 +202,17 @@ impl Connections<'_> {
 
     fn item(connection: &Connection, keep_alive_at: Option<Timestamp>) -> Result<Item> {
         let mut item = Item::new(keyspace::connection(connection.id), encode(connection)?);
-        // A revoked connection stays for its receipt and is in no list.
-        if !matches!(connection.state, ConnectionState::Revoked { .. }) {
-            let (app, provider) = (connection.app_id, &connection.provider_id);
-            item = item.with_index(Index::First, keyspace::provider_connection(app, provider, connection.id));
-        }
+        let (app, provider, id) = (connection.app_id, &connection.provider_id, connection.id);
+        item = match &connection.state {
+            ConnectionState::Active | ConnectionState::Broken { .. } => {
+                item.with_index(Index::First, keyspace::provider_connection(app, provider, id))
+            }
+            ConnectionState::Revoked { receipt: Receipt::Pending, .. } => {
+                item.with_index(Index::Second, keyspace::ending_connection(app, provider, id))
+            }
+            // It stays for its receipt and is in no list.
+            ConnectionState::Revoked { .. } => item,
+        };
         Ok(match keep_alive_at.filter(|_| connection.state == ConnectionState::Active) {
             Some(at) => item.with_index(Index::Third, keyspace::keep_alive(at, connection.id)),
             None => item,

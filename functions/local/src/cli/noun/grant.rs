@@ -59,8 +59,8 @@ pub(crate) enum GrantCommand {
     },
     /// Lists grants
     List {
-        /// Those on one managed secret, by slug
-        #[arg(long, value_name = "SLUG")]
+        /// Those on one managed secret, by slug, or on one OAuth provider, by id
+        #[arg(long, value_name = "PROVIDER")]
         provider: Option<String>,
         #[arg(long, value_parser = ["active", "expired", "revoked"])]
         status: Option<String>,

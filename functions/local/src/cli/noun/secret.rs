@@ -167,7 +167,7 @@ pub(crate) async fn run(context: &Context, command: SecretCommand) -> Result<()>
         SecretCommand::Delete { secret, yes } => {
             let path = path_of(&portal, &secret).await?;
             if !yes {
-                confirm(&secret)?;
+                confirm(&secret, "its value")?;
             }
             portal.delete(&path, &none).await?
         }
@@ -223,18 +223,18 @@ fn only(names: &[&str]) -> Result<String> {
     }
 }
 
-/// Asks on the terminal for the secret's name; elsewhere `--yes` has to be given.
-fn confirm(secret: &str) -> Result<()> {
+/// Asks on the terminal for the name of what is to go; elsewhere `--yes` has to be given.
+pub(super) fn confirm(name: &str, with: &str) -> Result<()> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         return Err(
             CliError::usage("Deleting cannot be undone, and nobody can be asked.").hint("Give --yes.")
         );
     }
-    let _ = write!(std::io::stderr(), "Delete {secret} and its value for good? Type {secret} to go on: ");
+    let _ = write!(std::io::stderr(), "Delete {name} and {with} for good? Type {name} to go on: ");
     let mut line = String::new();
     stdin.read_line(&mut line)?;
-    match line.trim() == secret {
+    match line.trim() == name {
         true => Ok(()),
         false => Err(CliError::failure("not_confirmed", "Nothing was deleted.")),
     }
