@@ -10,10 +10,14 @@ use std::{
 use alter_adapter_http::{ClientOptions, GuardedClient, Resolve, SystemResolver};
 use alter_adapter_local::{Durability, KeyFile, SqliteTable, TableOptions};
 use alter_audit_query::AuditQueryState;
+use alter_connect::ConnectState;
 use alter_domain::{
     crypto::DataKeys,
     egress::EgressRules,
-    flow::{CallService, Refresher, Relations, Revoker},
+    flow::{
+        CallService, Refresher, Relations, Revoker,
+        connect::{ConnectService, PublicUrl},
+    },
     port::{Clock as _, HttpClient, ManualClock, NonceStore, Rng, SystemRng, Table, TableNonces},
     state::{CredentialOpener, Ports, Sealer, SigningKeys},
     web,
@@ -30,7 +34,7 @@ use tokio::net::TcpListener;
 use crate::{Anonymous, CountingWrapper, TestAudit, TestWork};
 
 /// Where a test's vault says that it is.
-pub const PUBLIC_URL: &str = "https://vault.example";
+const PUBLIC_URL: &str = "https://vault.example";
 
 /// How a test's vault is built.
 pub struct Setup {
@@ -230,11 +234,20 @@ impl TestVault {
             rules: self.rules,
             relations: Arc::clone(&self.relations),
         };
+        let connect = ConnectService {
+            ports: ports.clone(),
+            opener: CredentialOpener::new(self.data_keys.clone()),
+            sealer: self.sealer(),
+            http: Arc::clone(&self.http),
+            rules: self.rules,
+            public_url: PublicUrl::parse(PUBLIC_URL).expect("an address"),
+        };
         let proxy = ProxyState { timeouts: self.timeouts, ..ProxyState::new(calls) };
         let portal = PortalState::new(ports.clone(), self.sealer(), PUBLIC_URL, self.rules);
         let routes = Router::new()
             .merge(alter_proxy::router(proxy))
             .merge(alter_grants::router(GrantsState { ports: ports.clone(), signing: signing.clone() }))
+            .merge(alter_connect::router(ConnectState { service: connect, signing: signing.clone() }))
             .merge(alter_revoke::router(RevokeState { ports: ports.clone(), signing: signing.clone() }))
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
             .merge(alter_portal::router(portal))

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::mpsc};
 
 use alter_adapter_local::Durability;
+use alter_domain::flow::connect::PublicUrl;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -89,8 +90,9 @@ struct Ready<'a> {
 }
 
 /// An origin, perhaps with a path; https, or http for this machine.
-fn public_url(text: &str) -> Result<String> {
-    BaseUrl::parse(text).map(|url| url.join(""))
+fn public_url(text: &str) -> Result<PublicUrl> {
+    let url = BaseUrl::parse(text)?.join("");
+    PublicUrl::parse(&url).map_err(|error| CliError::usage(format!("--public-url is {error}.")))
 }
 
 pub(super) fn serve(context: &Context, args: &ServeArgs) -> Result<()> {

@@ -13,11 +13,16 @@ use std::{
 use alter_adapter_http::{ClientOptions, GuardedClient};
 use alter_adapter_local::{DrainHandler, Journal, JournalOptions, KeyFile, SqliteTable, TableOptions};
 use alter_audit_query::AuditQueryState;
+use alter_connect::ConnectState;
 use alter_domain::{
     Error,
     crypto::DataKeys,
     egress::EgressRules,
-    flow::{CallService, Installed, Refresher, Relations, Revoker, install},
+    flow::{
+        CallService, Installed, Refresher, Relations, Revoker,
+        connect::{ConnectService, PublicUrl},
+        install,
+    },
     port::{Clock, HttpClient, Record, Rng, SystemClock, SystemRng, Table},
     state::{CredentialOpener, Ports, Sealer, SigningKeys},
     web,
@@ -102,7 +107,7 @@ impl Vault {
     }
 
     /// The routes, with a pool of provider connections for the runtime that calls this.
-    pub(super) fn router(&self, public_url: &str) -> Router {
+    pub(super) fn router(&self, public_url: &PublicUrl) -> Router {
         let ports = self.ports.clone();
         let signing = SigningKeys::new(self.data_keys.clone());
         let http: Arc<dyn HttpClient> = Arc::new(self.client.for_runtime());
@@ -111,15 +116,24 @@ impl Vault {
             signing: signing.clone(),
             opener: CredentialOpener::new(self.data_keys.clone()),
             refresher: self.refresher(&http),
-            http,
+            http: Arc::clone(&http),
             rules: self.rules,
             relations: Arc::clone(&self.relations),
         };
         let sealer = Sealer::new(self.data_keys.clone());
-        let portal = PortalState::new(ports.clone(), sealer, public_url, self.rules);
+        let connect = ConnectService {
+            ports: ports.clone(),
+            opener: CredentialOpener::new(self.data_keys.clone()),
+            sealer: sealer.clone(),
+            http,
+            rules: self.rules,
+            public_url: public_url.clone(),
+        };
+        let portal = PortalState::new(ports.clone(), sealer, public_url.as_str(), self.rules);
         let routes = Router::new()
             .merge(alter_proxy::router(ProxyState::new(calls)))
             .merge(alter_grants::router(GrantsState { ports: ports.clone(), signing: signing.clone() }))
+            .merge(alter_connect::router(ConnectState { service: connect, signing: signing.clone() }))
             .merge(alter_revoke::router(RevokeState { ports: ports.clone(), signing: signing.clone() }))
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
             .merge(alter_portal::router(portal))

@@ -18,7 +18,10 @@ use std::{
 };
 
 use alter_adapter_local::{Durability, JournalError, KeyFileError, OpenError};
-use alter_domain::port::StoreError;
+use alter_domain::{
+    flow::connect::{NotABaseUrl, PublicUrl},
+    port::StoreError,
+};
 use tokio::sync::watch;
 
 use assemble::Vault;
@@ -36,7 +39,7 @@ pub(crate) struct ServeOptions {
     /// The name of the organization that an empty data directory is set up with.
     pub(crate) organization: String,
     /// Where browsers and providers reach the vault, without a slash at its end; its own address when absent.
-    pub(crate) public_url: Option<String>,
+    pub(crate) public_url: Option<PublicUrl>,
     /// PEM file of certificates to trust beside Mozilla's roots.
     pub(crate) extra_roots: Option<PathBuf>,
 }
@@ -69,6 +72,8 @@ pub(crate) enum ServeError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
+    #[error("the public address: {0}")]
+    PublicUrl(NotABaseUrl),
     #[error("the certificates of {}: {detail}", path.display())]
     Roots { path: PathBuf, detail: String },
     #[error("setting up the data directory: {0}")]
@@ -97,7 +102,10 @@ pub(crate) fn start(options: &ServeOptions) -> Result<Running, ServeError> {
     let listeners = listen::bind(options.listen, options.threads.unwrap_or(cores).max(1))
         .map_err(|source| ServeError::Listen { address: options.listen, source })?;
     let local_addr = listeners.local_addr;
-    let public_url = options.public_url.clone().unwrap_or_else(|| own_url(local_addr));
+    let public_url = match &options.public_url {
+        Some(url) => url.clone(),
+        None => PublicUrl::parse(&own_url(local_addr)).map_err(ServeError::PublicUrl)?,
+    };
     let (stop, stopped) = watch::channel(false);
     let mut threads = Vec::new();
     for (number, listener) in listeners.sockets.into_iter().enumerate() {
