@@ -13,6 +13,7 @@ mod fuzz;
 mod gate;
 mod lambda;
 mod metadata;
+mod providers;
 mod python;
 mod source;
 mod suites;
@@ -44,6 +45,7 @@ Chores of the repository.
   cargo xtask template check     hold template.yaml to the linter's rules and ours, and the rules to planted errors
   cargo xtask template permissions
                                  hold what the functions may do against what `lambda e2e` has seen them do
+  cargo xtask providers-doc      write docs/providers.md from the catalogue's data
   cargo xtask help               this text
 
 The demo's and the bench's arguments are passed on unchanged.
@@ -98,6 +100,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ("fuzz", rest) => fuzz::run(&context, rest),
         ("lambda", rest) => lambda::run(&context, rest),
         ("template", rest) => template::run(&context, rest),
+        ("providers-doc", []) => providers::write_document(&context),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}{}", gate::names());
             Ok(())

@@ -5,14 +5,18 @@
 //! Who calls it: the portal, to offer a template and to turn what the operator typed into a credential and an
 //! injection. The proxy never reads it: a stored secret carries its own rules. What it may touch: nothing.
 
+mod document;
 mod providers;
 mod template;
 
+#[cfg(test)]
+mod provider_tests;
 #[cfg(test)]
 mod tests;
 
 use std::sync::OnceLock;
 
+pub use document::providers_markdown;
 pub use providers::{provider, providers};
 pub use template::{Category, Certainty, Evidence, Template, TemplateError, TemplateField, TestRequest};
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::oauth::Provider;
 
-static SOURCE: &str = include_str!("../../data/oauth-providers.json");
+pub(super) static SOURCE: &str = include_str!("../../data/oauth-providers.json");
 
 /// All providers, ordered by id. Parsed when first asked for (a few milliseconds), so that no start waits for it.
 pub fn providers() -> &'static [Provider] {

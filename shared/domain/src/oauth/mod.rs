@@ -8,6 +8,7 @@
 mod api;
 mod assertion;
 mod authorize;
+mod check;
 mod client;
 mod definition;
 mod delivery;
@@ -31,6 +32,7 @@ pub use authorize::{
     AuthorizationRequest, Callback, CallbackError, IssuerError, authorization_url, check_issuer, requested_scopes,
     sends_pkce,
 };
+pub use check::{MAX_DEFINITION_BYTES, MAX_PROBLEMS, Problem, ProblemCode, check};
 pub use client::Client;
 pub use definition::{
     Account, AccountSource, Api, Assertion, AssertionAlgorithm, Authorization, BodyFormat, ClientAuth,
