@@ -18,18 +18,21 @@ pub(crate) const USAGE: &str =
 pub(crate) struct Function(&'static str);
 
 /// All of them, as `template.yaml` has them.
-pub(crate) const FUNCTIONS: [Function; 7] = [
+pub(crate) const FUNCTIONS: [Function; 9] = [
     Function("proxy"),
     Function("forward"),
     Function("grants"),
     Function("revoke"),
     Function("audit-query"),
     Function("portal"),
+    Function("connect"),
+    Function("worker"),
     Function("audit-writer"),
 ];
 
-/// The crate's feature that lets credentials go to this machine, where the end-to-end test's provider is.
-pub(crate) const TEST_ONLY: &str = "alter-proxy/emulator";
+/// The crates' features that let credentials go to this machine, where the end-to-end test's providers are.
+pub(crate) const TEST_ONLY: [&str; 3] =
+    ["alter-proxy/emulator", "alter-connect/emulator", "alter-portal/emulator"];
 
 impl Function {
     pub(crate) fn binary(self) -> &'static str {
@@ -40,6 +43,8 @@ impl Function {
         match self.0 {
             // Two binaries of one crate: the same routes but for the way in which the answer is sent.
             "forward" => "alter-proxy".to_owned(),
+            // What ends connections and keeps them alive, beside what makes them.
+            "worker" => "alter-connect".to_owned(),
             name => format!("alter-{name}"),
         }
     }

@@ -170,9 +170,11 @@ fn on_aws(package: &str, tree: &Tree) -> Vec<String> {
             broken.push(format!("{package} on AWS brings {name}"));
         }
     }
-    let test_only = TEST_ONLY.split_once('/');
-    if test_only.is_some_and(|(owner, feature)| tree.get(owner).is_some_and(|has| has.contains(feature))) {
-        broken.push(format!("{package} on AWS has the feature {TEST_ONLY}"));
+    for test_only in TEST_ONLY {
+        let parts = test_only.split_once('/');
+        if parts.is_some_and(|(owner, feature)| tree.get(owner).is_some_and(|has| has.contains(feature))) {
+            broken.push(format!("{package} on AWS has the feature {test_only}"));
+        }
     }
     if !tree.contains_key("alter-adapter-aws") {
         broken.push(format!("{package} has no adapters of AWS with the feature {LAMBDA}"));
@@ -284,9 +286,12 @@ mod tests {
         assert!(on_aws("alter-f", &parse(aws)).is_empty());
         assert_eq!(on_aws("alter-f", &parse(&format!("{aws}rusqlite v0.41.0\n"))).len(), 1);
         assert_eq!(on_aws("alter-f", &parse("alter-f v0.1.0\n")).len(), 1);
-        let (lambda, test) = ("alter-proxy v0.1.0\tlambda\n", "alter-proxy v0.1.0\temulator,lambda\n");
-        assert!(on_aws("alter-proxy", &parse(&format!("{aws}{lambda}"))).is_empty());
-        assert_eq!(on_aws("alter-proxy", &parse(&format!("{aws}{test}"))).len(), 1);
+        for package in ["alter-proxy", "alter-connect", "alter-portal"] {
+            let lambda = format!("{aws}{package} v0.1.0\tlambda\n");
+            let test = format!("{aws}{package} v0.1.0\temulator,lambda\n");
+            assert!(on_aws(package, &parse(&lambda)).is_empty());
+            assert_eq!(on_aws(package, &parse(&test)).len(), 1);
+        }
     }
 
     #[test]

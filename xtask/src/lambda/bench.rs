@@ -120,6 +120,8 @@ fn variables() -> Vec<(String, String)> {
             "arn:aws:kms:eu-central-1:000000000000:key/00000000-0000-4000-8000-000000000000",
         ),
         ("ALTER_AUDIT_QUEUE_URL", "http://127.0.0.1:9/000000000000/audit"),
+        ("ALTER_WORK_QUEUE_URL", "http://127.0.0.1:9/000000000000/work"),
+        ("ALTER_PUBLIC_URL", "https://vault.example"),
         ("ALTER_SETTINGS_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:settings"),
         ("ALTER_LOG_LEVEL", "error"),
     ]
@@ -127,12 +129,15 @@ fn variables() -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// An event that a function answers by itself: a request without a key, a batch without messages. The portal has none: it
+/// An event that a function answers by itself: a request without a key, a batch without a message that it could do something
+/// about. The portal has none: it
 /// looks first whether there is an installation.
 fn event(name: &str) -> Option<String> {
     let event = match name {
         "portal" => return None,
         "audit-writer" => json!({ "Records": [] }),
+        "worker" => json!({ "Records": [{ "messageId": "bench", "body": "no work" }] }),
+        "connect" => http_event("POST", "/sdk/oauth/connect/session"),
         "forward" => rest_event("GET", "/v1/forward"),
         "grants" => http_event("POST", "/sdk/grants/list"),
         "revoke" => http_event("POST", "/sdk/oauth/grants/00000000-0000-4000-8000-000000000000/revoke"),
@@ -209,7 +214,7 @@ fn check(name: &str, answer: &[u8]) -> Result {
     let text = String::from_utf8_lossy(answer);
     let right = match name {
         EMPTY => text.contains("requestContext"),
-        "audit-writer" => text.contains("batchItemFailures"),
+        "audit-writer" | "worker" => text.contains("batchItemFailures"),
         _ => text.contains("401"),
     };
     if right { Ok(()) } else { Err(format!("{name} answered {text}").into()) }

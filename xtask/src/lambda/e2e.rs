@@ -14,7 +14,7 @@ use crate::{
 ///
 /// The binaries are those of the ordinary development build, so that most of what they are made of is there already when
 /// this is a step of `cargo xtask test`. They differ from the ones that are deployed in how they are optimised, and in the
-/// feature `emulator`: it lets a call go to this machine, where the test's provider is.
+/// feature `emulator`: it lets credentials go to this machine, where the test's providers are.
 pub(crate) fn run(context: &Context, arguments: &[&str]) -> Result<Done> {
     let python = emulator_tools(context)?;
     let binaries = build(context)?;
@@ -35,7 +35,7 @@ fn build(context: &Context) -> Result<PathBuf> {
     for function in FUNCTIONS {
         cargo.args(["--bin", function.binary(), "--features", &format!("{}/lambda", function.package())]);
     }
-    run_command(cargo.args(["--features", TEST_ONLY]))?;
+    run_command(cargo.args(["--features", &TEST_ONLY.join(",")]))?;
     let directory = context.target.join("aws-e2e/functions");
     fs::create_dir_all(&directory)?;
     for function in FUNCTIONS {
