@@ -38,6 +38,15 @@ KEPT_MONTHS = 400 / (365 / 12)
 LOG_BYTES = 1800  # our line, the platform's report, the API's access log
 SENT_BYTES = 3000  # 2 KB to the caller, 1 KB to the provider
 
+# --- What connections are ------------------------------------------------------------------------------------------------
+
+REFRESHES = 730  # a month: of a connection that is used round the clock, with tokens that live for an hour
+CONNECTION_UNITS = 2 * 3  # a row of at most 2 KB, in the table and in two indexes
+TOKEN_UNITS = 2  # sealed, in the vault table
+REFRESH_READS = 2 * (1 + 1)  # connection and tokens, strongly consistent: before the claim, and by who waits for it
+REFRESH_SECONDS = 0.35  # the call that refreshes waits for the provider once more
+LISTS_DUE = 2 * 4  # what the worker looks into each minute: revocations and refresh tokens, four lists of each
+
 # --- How the queue is emptied ------------------------------------------------------------------------------------------
 
 POLLERS = 5
@@ -61,9 +70,19 @@ LOG_GB: Tiers = [(10e3, 0.50), (30e3, 0.25), (50e3, 0.10), (math.inf, 0.05)]
 TRACE = 5.00e-6
 SENT_GB: Tiers = [(10e3, 0.09), (50e3, 0.085), (150e3, 0.07), (math.inf, 0.05)]
 # A month: two keys, a secret, alarms by the metrics that they watch, our own metrics (four for each function and outcome that
-# occurs, about three of each), a dashboard, and a queue that is asked whether it is empty.
-ALARM_METRICS, OWN_METRICS = 29, 6 * 3 * 4
-FIXED = 2 * 1.00 + 0.40 + ALARM_METRICS * 0.10 + OWN_METRICS * 0.30 + 3.00 + POLLERS * MONTH_SECONDS / 20 * 0.40e-6
+# occurs, about three of each), a dashboard, two queues that are asked whether they are empty, and the worker's look each minute
+# for what is due (its request, a twentieth of a second, half a unit for each list, its trace).
+ALARM_METRICS, OWN_METRICS = 36, 8 * 3 * 4
+LOOK = LAMBDA_REQUEST + 0.25 * 0.05 * LAMBDA_GB_SECOND[0][1] + LISTS_DUE * 0.5 * READ_UNIT + TRACE
+FIXED = (
+    2 * 1.00
+    + 0.40
+    + ALARM_METRICS * 0.10
+    + OWN_METRICS * 0.30
+    + 3.00
+    + 2 * POLLERS * MONTH_SECONDS / 20 * 0.40e-6
+    + MONTH_SECONDS / 60 * LOOK
+)
 
 # --- Limits -------------------------------------------------------------------------------------------------------------
 
@@ -116,6 +135,22 @@ def audit_write_units() -> int:
 def queue_requests(rate: int) -> float:
     """Sending one by one; receiving and deleting by ten."""
     return EVENTS * (1 + 2 / min(10, batch(rate)))
+
+
+def refresh_units() -> int:
+    """Claiming is one write of the connection; storing writes it again together with tokens and the account's hold, and what
+    is written together costs twice."""
+    return CONNECTION_UNITS + 2 * (CONNECTION_UNITS + TOKEN_UNITS + 1)
+
+
+def refresh_price() -> float:
+    """One renewal of a connection's tokens, its two audit events included."""
+    rows = (audit_write_units() - 1) * WRITE_UNIT_INFREQUENT + ROW_BYTES / GB * KEPT_MONTHS * (
+        (1 + INDEXES) * KEEP_GB_INFREQUENT + RESTORE_GB
+    )
+    waiting = MEMORY_GB * REFRESH_SECONDS * LAMBDA_GB_SECOND[0][1]
+    # A data key to seal with, as a rule: a refresh is rare enough that the one before has been forgotten.
+    return refresh_units() * WRITE_UNIT + REFRESH_READS * READ_UNIT + rows + waiting + KMS_REQUEST + EVENTS * 0.40e-6
 
 
 def key_requests(rate: int) -> float:
@@ -292,12 +327,25 @@ def variants() -> str:
     )
 
 
+def connections() -> str:
+    """What connections add to the calls that are made through them."""
+    once = refresh_price()
+    return _table(
+        ["A thousand connections, $ a month", "$"],
+        [
+            [f"that are used round the clock, with tokens of an hour ({REFRESHES} refreshes each)", f"{1000 * REFRESHES * once:.2f}"],
+            ["that are used once a day, with tokens of an hour (30 refreshes each)", f"{1000 * 30 * once:.2f}"],
+            ["whose refresh token idles out in 30 days and is used by nobody (2 refreshes each)", f"{1000 * 2 * once:.2f}"],
+        ],
+    )
+
+
 def _table(header: list[str], rows: list[list[str]]) -> str:
     lines = [header, ["---"] * 2 + ["---:"] * (len(header) - 2) if len(header) > 2 else ["---", "---:"], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"prices": price_table, "variants": variants, "limits": limit_table}
+BLOCKS: dict[str, Callable[[], str]] = {"prices": price_table, "variants": variants, "connections": connections, "limits": limit_table}
 
 
 def with_tables(text: str) -> str:

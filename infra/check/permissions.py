@@ -12,7 +12,7 @@ The end-to-end test runs the real binaries against an emulated account and write
         {"service": "sqs", "action": "SendMessage", "resource": "AuditQueue"},
         {"service": "secretsmanager", "action": "GetSecretValue", "resource": "OperatorToken"}
       ],
-      "forward": [], "grants": [], "revoke": [], "audit-query": [], "portal": [], "audit-writer": []
+      "forward": [], "grants": [], "revoke": [], "audit-query": [], "portal": [], "connect": [], "worker": [], "audit-writer": []
     }
 
 * The outer key is the function's binary.
@@ -20,7 +20,7 @@ The end-to-end test runs the real binaries against an emulated account and write
   entry for each element, as `PutItem`, `UpdateItem`, `DeleteItem` or `ConditionCheckItem`; `TransactGetItems` becomes
   `GetItem`. A batch becomes one entry for each table and key.
 * `resource` is the logical id in template.yaml: `MainTable`, `VaultTable`, `AuditTable`, `VaultKey`, `AuditQueue`,
-  `OperatorToken`.
+  `WorkQueue`, `OperatorToken`.
 * `leading_key` is the whole partition value of the key (of the index's key, where `index` names one).
 * Equal entries may be written once. What the platform does with a function's role (polling the queue, writing logs and
   traces) is not recorded.
@@ -60,6 +60,9 @@ PLATFORM = {
 # Statements that an ordinary story does not use, each with the event that does. One that is used after all does not matter.
 RARE = {
     ("RecordPolicy", "LongEvents"): "an event longer than a message of the queue",
+    ("RenewPolicy", "OrphanTask"): "a connection that is revoked while its tokens are renewed",
+    ("RenewPolicy", "OrphanTokens"): "a connection that is revoked while its tokens are renewed",
+    ("RenewPolicy", "OrphanSignal"): "a connection that is revoked while its tokens are renewed",
 }
 
 

@@ -39,6 +39,17 @@ def portal_decrypts(resources):
     vault_key(resources, "PortalMakesDataKeys")["Action"] = ["kms:GenerateDataKey", "kms:Decrypt"]
 
 
+@planted("the_vault_key_is_used_by_whom_and_for_what_is_written_here")
+def credentials_opened_to_revoke(resources):
+    vault_key(resources, "ConnectionsOpenCredentials")["Principal"]["AWS"].append(role("RevokeRole"))
+
+
+@planted("the_vault_key_is_used_by_whom_and_for_what_is_written_here")
+def calls_seal_signing_keys(resources):
+    condition = vault_key(resources, "TokensAreSealed")["Condition"]["StringEquals"]
+    condition["kms:EncryptionContext:purpose"] = ["credential", "signing"]
+
+
 @planted("administrators_manage_keys_and_use_none")
 def administrators_decrypt(resources):
     vault_key(resources, "AdministratorsManage")["Action"].append("kms:Decrypt")
@@ -90,6 +101,11 @@ def whole_table(resources):
 def any_leading_key(resources):
     condition = of_role(resources, "ProxyRole", "SealedCredentials")["Condition"]["ForAllValues:StringLike"]
     condition["dynamodb:LeadingKeys"].append("*")
+
+
+@planted("tables_are_open_by_leading_key")
+def any_parked_tokens(resources):
+    del of_role(resources, "WorkerRole", "ParkedTokens")["Condition"]
 
 
 @planted("the_secret_has_one_reader")

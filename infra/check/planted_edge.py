@@ -33,6 +33,20 @@ def a_function_behind_any_api(resources):
 
 
 @planted("functions_can_be_reached")
+def the_worker_behind_the_api(resources):
+    resources["WorkerInvocation"] = copy.deepcopy(resources["PortalInvocation"])
+    properties(resources, "WorkerInvocation")["FunctionName"] = {"Ref": "WorkerFunction"}
+
+
+@planted("functions_can_be_reached")
+def the_worker_behind_any_clock(resources):
+    resources["WorkerInvocation"] = copy.deepcopy(resources["PortalInvocation"])
+    properties(resources, "WorkerInvocation").update(
+        FunctionName={"Ref": "WorkerFunction"}, Principal="events.amazonaws.com", SourceArn={"Fn::GetAtt": ["Another", "Arn"]}
+    )
+
+
+@planted("functions_can_be_reached")
 def a_url_beside_the_api(resources):
     properties(resources, "ForwardFunction")["FunctionUrlConfig"] = {"AuthType": "NONE"}
 

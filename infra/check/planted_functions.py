@@ -45,9 +45,44 @@ def a_setting_that_nobody_reads(resources):
     properties(resources, "ProxyFunction")["Environment"]["Variables"]["ALTER_ALLOW_LOOPBACK_HTTP"] = "true"
 
 
+@planted("everybody_is_told_the_same_address")
+def another_address(resources):
+    properties(resources, "PortalFunction")["Environment"]["Variables"]["ALTER_PUBLIC_URL"] = {"Fn::GetAtt": ["Api", "ApiEndpoint"]}
+
+
+@planted("calls_outlive_their_answers")
+def a_call_that_takes_its_refresh_along(resources):
+    del properties(resources, "ProxyFunction")["Timeout"]
+
+
+@planted("the_clock_asks_every_minute")
+def a_slow_clock(resources):
+    properties(resources, "WorkerFunction")["Events"]["Due"]["Properties"]["Schedule"] = "rate(5 minutes)"
+
+
+@planted("the_clock_asks_every_minute")
+def a_clock_that_nobody_understands(resources):
+    del properties(resources, "WorkerFunction")["Events"]["Due"]["Properties"]["Input"]
+
+
+@planted("the_clock_asks_every_minute")
+def no_clock(resources):
+    del properties(resources, "WorkerFunction")["Events"]["Due"]
+
+
+@planted("the_clock_asks_every_minute")
+def a_failed_minute_three_times(resources):
+    del properties(resources, "WorkerFunction")["EventInvokeConfig"]
+
+
 @planted("alarms_ring")
 def no_alarm_of_dead_letters(resources):
     del resources["DeadLettersAlarm"]
+
+
+@planted("alarms_ring")
+def no_alarm_of_dead_signals(resources):
+    del resources["WorkDeadLettersAlarm"]
 
 
 @planted("alarms_ring")

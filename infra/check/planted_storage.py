@@ -95,6 +95,22 @@ def batches_fail_whole(resources):
     del properties(resources, "AuditWriterFunction")["Events"]["Recorded"]["Properties"]["FunctionResponseTypes"]
 
 
+@planted("nothing_recorded_is_lost")
+def signals_without_an_end(resources):
+    del properties(resources, "WorkQueue")["RedrivePolicy"]
+
+
+@planted("nothing_recorded_is_lost")
+def signals_read_by_another(resources):
+    events = properties(resources, "WorkerFunction")["Events"]
+    properties(resources, "AuditWriterFunction")["Events"]["Signalled"] = events.pop("Signalled")
+
+
+@planted("queues_are_encrypted")
+def signals_unencrypted(resources):
+    del properties(resources, "WorkQueue")["KmsMasterKeyId"]
+
+
 @planted("secrets_are_made_and_encrypted")
 def secret_in_the_template(resources):
     properties(resources, "OperatorToken").update(SecretString="A" * 48)

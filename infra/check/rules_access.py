@@ -10,9 +10,16 @@ from template import Template, of_type
 
 # Who may do what with the key that everything hangs on, by purpose (docs/adr/0004). A new line is a decision.
 VAULT_KEY = {
-    ("kms:Decrypt", "credential"): {"ProxyRole", "ForwardRole"},
-    ("kms:Decrypt", "signing"): {"ProxyRole", "ForwardRole", "GrantsRole", "RevokeRole", "AuditQueryRole"},
-    ("kms:GenerateDataKey", "credential"): {"PortalRole"},
+    ("kms:Decrypt", "credential"): {"ProxyRole", "ForwardRole", "ConnectRole", "WorkerRole"},
+    ("kms:Decrypt", "signing"): {
+        "ProxyRole",
+        "ForwardRole",
+        "GrantsRole",
+        "RevokeRole",
+        "AuditQueryRole",
+        "ConnectRole",
+    },
+    ("kms:GenerateDataKey", "credential"): {"PortalRole", "ProxyRole", "ForwardRole", "ConnectRole", "WorkerRole"},
     ("kms:GenerateDataKey", "signing"): {"PortalRole"},
 }
 SECRET_READERS = {"PortalRole"}

@@ -46,21 +46,30 @@ def _crate(template: Template, route: dict) -> str:
 
 @rule
 def functions_can_be_reached(template: Template) -> Iterator[str]:
-    """By API Gateway, by this API, and by nothing else."""
+    """By API Gateway, by this API, and by nothing else; the worker by its clock, and by nothing else."""
     reached = {
-        integration["Properties"]["IntegrationUri"]["Fn::GetAtt"][0]: "${Api}/*"
+        (integration["Properties"]["IntegrationUri"]["Fn::GetAtt"][0], "${Api}/*")
         for integration in of_type(template, "AWS::ApiGatewayV2::Integration").values()
     }
-    reached["ForwardFunction"] = "${ForwardApi}/*"
-    allowed = {}
+    reached.add(("ForwardFunction", "${ForwardApi}/*"))
+    for name, clock in of_type(template, "AWS::Events::Rule").items():
+        reached |= {(target["Arn"]["Fn::GetAtt"][0], name) for target in clock["Properties"]["Targets"]}
+    allowed = set()
     for name, permission in of_type(template, "AWS::Lambda::Permission").items():
         properties = permission["Properties"]
-        allowed[properties["FunctionName"]["Ref"]] = str(properties.get("SourceArn", {}).get("Fn::Sub")).rpartition(":")[2]
-        if properties["Principal"] != "apigateway.amazonaws.com" or properties["Action"] != "lambda:InvokeFunction":
-            yield f"{name}: lets others in than API Gateway"
-    for function in sorted(reached.keys() | allowed.keys()):
-        if reached.get(function) != allowed.get(function):
-            yield f"{function}: is reached through {reached.get(function)} and may be through {allowed.get(function)}"
+        source_arn, principal = properties.get("SourceArn", {}), properties["Principal"]
+        if principal == "events.amazonaws.com":
+            through = source_arn.get("Fn::GetAtt", ["anything"])[0]
+        else:
+            through = str(source_arn.get("Fn::Sub")).rpartition(":")[2]
+        allowed.add((properties["FunctionName"]["Ref"], through))
+        if principal not in ("apigateway.amazonaws.com", "events.amazonaws.com"):
+            yield f"{name}: lets others in than API Gateway and the clock"
+        if properties["Action"] != "lambda:InvokeFunction":
+            yield f"{name}: allows more than a call"
+    for function, through in sorted(reached ^ allowed):
+        kind = "is reached and may not be" if (function, through) in reached else "may be reached and is not"
+        yield f"{function}: {kind} through {through}"
     urls = of_type(template, "AWS::Lambda::Url")
     if urls:
         yield f"{sorted(urls)}: a second way in"

@@ -12,17 +12,21 @@ from template import Template, of_type
 
 # What each function needs besides the tables and the log level.
 SETTINGS = {
-    "ProxyFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL"},
-    "ForwardFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL"},
+    "ProxyFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL"},
+    "ForwardFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL"},
     "GrantsFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL"},
-    "RevokeFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL"},
+    "RevokeFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL"},
     "AuditQueryFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL"},
     "PortalFunction": {
         "ALTER_KMS_KEY_ID",
         "ALTER_AUDIT_QUEUE_URL",
+        "ALTER_WORK_QUEUE_URL",
+        "ALTER_PUBLIC_URL",
         "ALTER_SETTINGS_SECRET_ARN",
         "ALTER_ORGANIZATION",
     },
+    "ConnectFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL", "ALTER_PUBLIC_URL"},
+    "WorkerFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL"},
     "AuditWriterFunction": set(),
 }
 EVERYWHERE = {
@@ -105,13 +109,51 @@ def functions_are_told_what_they_read(template: Template) -> Iterator[str]:
 
 
 @rule
+def everybody_is_told_the_same_address(template: Template) -> Iterator[str]:
+    """The address that the portal shows for a provider's registration is the one that Connect sends."""
+    given = {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, template["Outputs"]["ApiUrl"]["Value"]]}
+    for name, function in functions(template).items():
+        told = function["Properties"].get("Environment", {}).get("Variables", {}).get("ALTER_PUBLIC_URL", given)
+        if told != given:
+            yield f"{name}: is told another address than PublicUrl, or else ApiUrl"
+
+
+@rule
+def calls_outlive_their_answers(template: Template) -> Iterator[str]:
+    """Tokens that a provider has just given must reach the table, whatever has become of the caller."""
+    for name in ("ProxyFunction", "ForwardFunction", "ConnectFunction"):
+        timeout = template["Resources"][name]["Properties"]["Timeout"]
+        # shared/domain/src/flow/refresh.rs: a call's 25 s, then a request that has just begun, then the store.
+        if timeout < 25 + 15 + 60:
+            yield f"{name}: ends after {timeout} s, perhaps between a provider's answer and the store"
+
+
+@rule
+def the_clock_asks_every_minute(template: Template) -> Iterator[str]:
+    clocks = of_type(template, "AWS::Events::Rule")
+    if len(clocks) != 1:
+        yield f"{sorted(clocks)}: what is due is looked for by one rule"
+    for name, clock in clocks.items():
+        properties = clock["Properties"]
+        if properties.get("ScheduleExpression") != "rate(1 minute)" or properties.get("State", "ENABLED") != "ENABLED":
+            yield f"{name}: does not come every minute"
+        targets = [(target["Arn"]["Fn::GetAtt"][0], target.get("Input")) for target in properties["Targets"]]
+        # shared/domain/src/port/work.rs
+        if targets != [("WorkerFunction", '{"work":"due"}')]:
+            yield f"{name}: does not tell the worker to look for what is due, or tells others"
+    retries = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+    if [config["Properties"].get("MaximumRetryAttempts") for config in retries] != [0]:
+        yield "the clock's event is repeated by others than the clock"
+
+
+@rule
 def alarms_ring(template: Template) -> Iterator[str]:
     alarms = of_type(template, "AWS::CloudWatch::Alarm")
     for name, alarm in alarms.items():
         if alarm["Properties"].get("AlarmActions") != [{"Ref": "Alarms"}]:
             yield f"{name}: nobody hears it"
     watched = {
-        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"AuditDeadLetters"},
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"AuditDeadLetters", "WorkDeadLetters"},
         ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"AuditQueue"},
         ("AWS/Lambda", "Errors"): set(functions(template)),
         ("AWS/Lambda", "Throttles"): set(functions(template)),

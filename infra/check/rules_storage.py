@@ -13,6 +13,11 @@ TABLES = {"MainTable", "VaultTable", "AuditTable"}
 # What is sealed is found by its key: an index would be a second way in.
 WITHOUT_INDEXES = {"VaultTable"}
 KEEPS = ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SQS::Queue", "AWS::S3::Bucket")
+# Each with its dead-letter queue and the function that reads it.
+QUEUES = (
+    ("AuditQueue", "AuditDeadLetters", "AuditWriterFunction"),
+    ("WorkQueue", "WorkDeadLetters", "WorkerFunction"),
+)
 TWO_WEEKS = 14 * 24 * 3600
 
 
@@ -129,18 +134,31 @@ def nothing_recorded_is_lost(template: Template) -> Iterator[str]:
     for name, queue in queues.items():
         if queue["Properties"].get("MessageRetentionPeriod") != TWO_WEEKS:
             yield f"{name}: does not keep messages for the two weeks that SQS can"
-    audit = queues["AuditQueue"]["Properties"]
-    redrive = audit.get("RedrivePolicy", {})
-    if redrive.get("deadLetterTargetArn") != {"Fn::GetAtt": ["AuditDeadLetters", "Arn"]}:
-        yield "AuditQueue: what cannot be stored goes to no dead-letter queue"
-    if not 3 <= redrive.get("maxReceiveCount", 0) <= 10:
-        yield "AuditQueue: a message is tried 3 to 10 times"
-    timeout = template["Resources"]["AuditWriterFunction"]["Properties"]["Timeout"]
-    if audit.get("VisibilityTimeout", 30) < 6 * timeout:
-        yield "AuditQueue: a message becomes visible again before six times the function's timeout"
+    if set(queues) != {name for names in QUEUES for name in names[:2]}:
+        yield f"the queues are not {QUEUES}"
+    for name, dead_letters, consumer in QUEUES:
+        queue = queues.get(name, {"Properties": {}})["Properties"]
+        redrive = queue.get("RedrivePolicy", {})
+        if redrive.get("deadLetterTargetArn") != {"Fn::GetAtt": [dead_letters, "Arn"]}:
+            yield f"{name}: what cannot be dealt with goes to no dead-letter queue"
+        if not 3 <= redrive.get("maxReceiveCount", 0) <= 10:
+            yield f"{name}: a message is tried 3 to 10 times"
+        timeout = template["Resources"][consumer]["Properties"]["Timeout"]
+        if queue.get("VisibilityTimeout", 30) < 6 * timeout:
+            yield f"{name}: a message becomes visible again before six times the function's timeout"
+    consumed = {
+        (_target(mapping["EventSourceArn"]), _target(mapping["FunctionName"]))
+        for mapping in (one["Properties"] for one in of_type(template, "AWS::Lambda::EventSourceMapping").values())
+    }
+    if consumed != {(name, consumer) for name, _, consumer in QUEUES}:
+        yield f"the queues are read otherwise: {sorted(consumed)}"
     for name, mapping in of_type(template, "AWS::Lambda::EventSourceMapping").items():
         if mapping["Properties"].get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{name}: one bad message fails its whole batch"
+
+
+def _target(named: dict) -> str:
+    return named["Ref"] if "Ref" in named else named["Fn::GetAtt"][0]
 
 
 @rule

@@ -35,7 +35,9 @@ def _crate(route: Route) -> str:
     method, path = route
     if path.startswith("/portal/"):
         return "portal"
-    written = re.compile(rf'\.route\(\s*"{re.escape(path)}",\s*routing::{method.lower()}\(')
+    # Methods of a path may be chained: `routing::get(…).post(…)`.
+    chain = rf"routing::(?:\w+\([\w:]+\)\s*\.)*{method.lower()}\("
+    written = re.compile(rf'\.route\(\s*"{re.escape(path)}",\s*{chain}')
     crates = {
         file.relative_to(ROOT / "functions").parts[0]
         for file in (ROOT / "functions").rglob("*.rs")
@@ -69,12 +71,25 @@ def binaries() -> dict[str, str]:
     return found
 
 
-# What a type in a function's state can make the key service do.
+# What a type in a function's state can make the key service do; for a sealer by the method that does it.
 KEY_RIGHTS = {
     "SigningKeys": {("kms:Decrypt", "signing")},
     "CredentialOpener": {("kms:Decrypt", "credential")},
     "Sealer": {("kms:GenerateDataKey", "credential"), ("kms:GenerateDataKey", "signing")},
 }
+SEALS = {
+    "seal_credential": ("kms:GenerateDataKey", "credential"),
+    "seal_signing_key": ("kms:GenerateDataKey", "signing"),
+}
+# Flows that are a part of a state: the struct that holds what it has, and where the flow's text is.
+FLOWS = {
+    "CallService": ("CallService", "call.rs"),
+    "ConnectService": ("ConnectService", "connect"),
+    "Refresher": ("Inner", "refresh"),
+    "Revoker": ("Revoker", "revocations.rs"),
+}
+# Binaries whose state is such a flow, and no struct of their crate.
+RUNS = {"worker": "Revoker"}
 
 
 def key_rights() -> dict[str, set[tuple[str, str]]]:
@@ -82,6 +97,9 @@ def key_rights() -> dict[str, set[tuple[str, str]]]:
     found = {}
     for binary, crate in binaries().items():
         if binary in NOT_ON_AWS:
+            continue
+        if binary in RUNS:
+            found[binary] = _rights_of_flow(RUNS[binary])
             continue
         text = _read(ROOT / crate / "src/lib.rs")
         states = re.findall(r"pub struct (\w+State) \{", text)
@@ -95,17 +113,33 @@ def key_rights() -> dict[str, set[tuple[str, str]]]:
 
 
 def _rights_of(name: str, text: str) -> set[tuple[str, str]]:
-    """Of the fields of a struct, and of the structs of the domain that it is made of."""
-    body = re.search(rf"pub struct {name} \{{(.*?)\n\}}", text, re.DOTALL)
+    """Of the fields of a struct, and of the flows of the domain that it is made of."""
+    body = re.search(rf"^(?:pub )?struct {name} \{{(.*?)\n\}}", text, re.DOTALL | re.MULTILINE)
     if body is None:
         raise SystemExit(f"{name} is not written as it was")
     rights: set[tuple[str, str]] = set()
     for kind in re.findall(r"^    (?:pub )?\w+: (\w+),$", body[1], re.MULTILINE):
         if kind in KEY_RIGHTS:
             rights |= KEY_RIGHTS[kind]
-        elif kind == "CallService":
-            rights |= _rights_of(kind, _read(ROOT / "shared/domain/src/flow/call.rs"))
+        elif kind in FLOWS:
+            rights |= _rights_of_flow(kind)
     return rights
+
+
+def _rights_of_flow(name: str) -> set[tuple[str, str]]:
+    """Of a flow, which seals what its text says."""
+    struct, path = FLOWS[name]
+    place = ROOT / "shared/domain/src/flow" / path
+    files = [place] if place.is_file() else [*place.rglob("*.rs"), *place.parent.glob(f"{path}.rs")]
+    text = "\n".join(_read(file) for file in files)
+    idle = {right for method, right in SEALS.items() if f".{method}(" not in text}
+    nested = set().union(*(_rights_of_flow(kind) for kind in _flows_in(struct, text)))
+    return (_rights_of(struct, text) - idle) | nested
+
+
+def _flows_in(struct: str, text: str) -> set[str]:
+    body = re.search(rf"^(?:pub )?struct {struct} \{{(.*?)\n\}}", text, re.DOTALL | re.MULTILINE)
+    return FLOWS.keys() & set(re.findall(r": (\w+),$", body[1] if body else "", re.MULTILINE))
 
 
 def schema() -> dict[str, object]:

@@ -58,6 +58,15 @@ class Permissions(unittest.TestCase):
             ("audit-query", {"service": "sqs", "action": "SendMessage", "resource": "AuditQueue"}),
             ("revoke", {"service": "secretsmanager", "action": "GetSecretValue", "resource": "OperatorToken"}),
             ("proxy", {"service": "dynamodb", "action": "DeleteItem", "resource": "MainTable", "leading_key": "grant#1"}),
+            ("proxy", {"service": "dynamodb", "action": "PutItem", "resource": "MainTable", "leading_key": "app#1/providers"}),
+            ("proxy", {"service": "kms", "action": "GenerateDataKey", "resource": "VaultKey", "context": {"purpose": "signing"}}),
+            ("revoke", {"service": "dynamodb", "action": "GetItem", "resource": "VaultTable", "leading_key": "revocation#1"}),
+            ("revoke", {"service": "sqs", "action": "ReceiveMessage", "resource": "WorkQueue"}),
+            ("portal", {"service": "dynamodb", "action": "GetItem", "resource": "VaultTable", "leading_key": "revocation#1"}),
+            ("connect", {"service": "dynamodb", "action": "PutItem", "resource": "MainTable", "leading_key": "app#1/providers"}),
+            ("connect", {"service": "dynamodb", "action": "DeleteItem", "resource": "MainTable", "leading_key": "connect#1"}),
+            ("worker", {"service": "dynamodb", "action": "PutItem", "resource": "MainTable", "leading_key": "grant#1"}),
+            ("worker", {"service": "kms", "action": "Decrypt", "resource": "VaultKey", "context": {"purpose": "signing"}}),
         ]
         for binary, call in forbidden:
             with self.subTest(binary=binary, call=call):

@@ -25,7 +25,11 @@ class State(unittest.TestCase):
         rights = source.key_rights()
         self.assertEqual(rights["audit-writer"], set())
         self.assertEqual(rights["grants"], {("kms:Decrypt", "signing")})
-        self.assertEqual(rights["proxy"], {("kms:Decrypt", "signing"), ("kms:Decrypt", "credential")})
+        renews = {("kms:Decrypt", "credential"), ("kms:GenerateDataKey", "credential")}
+        self.assertEqual(rights["proxy"], renews | {("kms:Decrypt", "signing")})
+        self.assertEqual(rights["connect"], renews | {("kms:Decrypt", "signing")})
+        self.assertEqual(rights["worker"], renews)
+        self.assertEqual(rights["revoke"], {("kms:Decrypt", "signing")})
 
 
 if __name__ == "__main__":

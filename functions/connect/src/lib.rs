@@ -10,6 +10,8 @@ mod browser;
 mod callback;
 mod catalog;
 mod draw;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod outcome;
 mod page;
 
