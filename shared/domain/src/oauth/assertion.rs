@@ -11,7 +11,7 @@ use ring::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{Assertion, AssertionAlgorithm, EngineError, TemplateError, names::Names};
@@ -62,13 +62,14 @@ pub(super) fn sign(
     let mut id = [0; 16];
     rng.fill(&mut id)?;
     names.public("jti", &hex::encode(id));
-    let mut header = json!({ "alg": assertion.algorithm.name(), "typ": "JWT" });
+    let mut header =
+        BTreeMap::from([("alg", assertion.algorithm.name().to_owned()), ("typ", "JWT".to_owned())]);
     if let Some(template) = &assertion.key_id {
         match names.text(template) {
-            Ok(kid) => header["kid"] = Value::String(kid.to_string()),
-            Err(TemplateError::Absent(_)) => {}
+            Ok(kid) => header.insert("kid", kid.to_string()),
+            Err(TemplateError::Absent(_)) => None,
             Err(error) => return Err(error.into()),
-        }
+        };
     }
     let issued = now.as_second().saturating_sub(SKEW_SECONDS);
     let mut claims = BTreeMap::from([
@@ -86,7 +87,8 @@ pub(super) fn sign(
         };
     }
     let claims = serde_json::to_vec(&claims).map_err(|_| AssertionError::Signing)?;
-    let mut jwt = Zeroizing::new(URL_SAFE_NO_PAD.encode(header.to_string()));
+    let header = serde_json::to_vec(&header).map_err(|_| AssertionError::Signing)?;
+    let mut jwt = Zeroizing::new(URL_SAFE_NO_PAD.encode(header));
     jwt.push('.');
     URL_SAFE_NO_PAD.encode_string(claims, &mut jwt);
     let signature = Key::read(pem, assertion.algorithm)?.sign(jwt.as_bytes())?;

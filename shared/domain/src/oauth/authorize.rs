@@ -98,6 +98,9 @@ pub fn authorization_url(
     // Last, so that no entry can take away what binds the answer to the request.
     params.set("state", request.state);
     let challenge = request.code_challenge.filter(|_| sends_pkce(provider));
+    if challenge.is_none() && authorization.pkce == Pkce::Required {
+        return Err(EngineError::Entry("it demands a proof key, and there is none"));
+    }
     params.set("code_challenge", challenge.unwrap_or_default());
     params.set("code_challenge_method", challenge.map_or("", |_| "S256"));
     // Nothing is sent from here. That loopback stands in an entry is the deployment's decision, made when it was taken in.

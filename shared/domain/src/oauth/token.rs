@@ -79,6 +79,7 @@ impl Engine<'_> {
             method: endpoint.method,
             body: endpoint.body,
             auth: Some(&endpoint.auth),
+            token_params: true,
             params: None,
         };
         let (mut tokens, first) = self.ask(step, client, names, params).await?;
@@ -110,7 +111,7 @@ impl Engine<'_> {
     }
 
     /// A new access token, in the entry's way. The reply's refresh token replaces the one sent; where it has none, that one
-    /// stays.
+    /// stays. `scopes` are those that were granted.
     pub async fn refresh(
         &self,
         provider: &Provider,
@@ -121,7 +122,9 @@ impl Engine<'_> {
     ) -> Result<Tokens, ExchangeError> {
         let (endpoint, refresh) = (&provider.token, &provider.refresh);
         let mut names = Names::new(provider, values, client);
-        names.public("scope", &scope(provider, scopes));
+        // Never more than was granted (RFC 6749 section 6): what the entry always asks for may not have been.
+        let granted = scopes.join(&provider.scopes.separator);
+        names.public("scope", &if granted.is_empty() { scope(provider, scopes) } else { granted });
         names.secret("access_token", current.access);
         let mut params = Params::default();
         match refresh.kind {
@@ -142,7 +145,12 @@ impl Engine<'_> {
             url: refresh.url.as_deref().unwrap_or(&endpoint.url),
             method: refresh.method.unwrap_or(endpoint.method),
             body: refresh.body.unwrap_or(endpoint.body),
-            auth: Some(refresh.auth.as_ref().unwrap_or(&endpoint.auth)),
+            // The access token speaks for itself: a secret that nobody asked for does not go along, into a query perhaps.
+            auth: refresh
+                .auth
+                .as_ref()
+                .or_else(|| (refresh.kind == RefreshKind::RefreshToken).then_some(&endpoint.auth)),
+            token_params: true,
             params: Some(&refresh.params),
         };
         Ok(self.ask(step, client, names, params).await?.0)
@@ -170,6 +178,7 @@ impl Engine<'_> {
             method: endpoint.method,
             body: endpoint.body,
             auth: Some(&endpoint.auth),
+            token_params: true,
             params: None,
         };
         self.ask(step, client, names, params).await
@@ -190,6 +199,7 @@ impl Engine<'_> {
             method: upgrade.method,
             body: upgrade.body,
             auth: None,
+            token_params: false,
             params: Some(&upgrade.params),
         };
         self.ask(step, client, names, Params::default()).await
@@ -208,6 +218,8 @@ impl Engine<'_> {
         let mut headers = standard_headers();
         if let Some(auth) = step.auth {
             self.authenticate(auth, endpoint, client, &mut names, &mut params, &mut headers)?;
+        }
+        if step.token_params {
             params.apply_what_fits(&endpoint.params, &names)?;
         }
         if let Some(templates) = step.params {
@@ -260,8 +272,10 @@ struct Step<'a> {
     url: &'a str,
     method: Verb,
     body: BodyFormat,
-    /// `None`: the parameters are all there is.
     auth: Option<&'a ClientAuth>,
+    /// Whether `token.params` belong to it.
+    token_params: bool,
+    /// On top of everything.
     params: Option<&'a BTreeMap<String, String>>,
 }
 

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Made for these tests, used nowhere else.
-const RSA_PKCS8: &str = include_str!("testdata/rsa-pkcs8.pem");
+pub(super) const RSA_PKCS8: &str = include_str!("testdata/rsa-pkcs8.pem");
 const RSA_PKCS1: &str = include_str!("testdata/rsa-pkcs1.pem");
 
 pub(super) fn p256_pem() -> String {

@@ -232,8 +232,7 @@ async fn separate_refresh_url_or_verb() {
         "kind": "access_token",
         "url": "https://login.toy.example/refresh_access_token?v=1",
         "method": "GET",
-        "auth": "none",
-        "params": { "grant_type": "toy_refresh", "client_id": "" },
+        "params": { "grant_type": "toy_refresh" },
     } }));
     let bench = Bench::new([tokens(json!({ "expires_in": 5_184_000 }))]);
     bench.refresh(&by_get).await.unwrap();

@@ -76,6 +76,10 @@ async fn pkce_required_or_breaks() {
         assert_eq!(asked.get("code_challenge_method").map(String::as_str), sent.then_some("S256"));
         bench.connect(&toy, &[]).await.unwrap();
         assert_eq!(bench.only().form().contains_key("code_verifier"), sent, "{pkce}");
+        let without =
+            AuthorizationRequest { scopes: &[], state: "s", code_challenge: None, switch_account: false };
+        let made = authorization_url(&toy, &bench.values, &bench.client(), &without);
+        assert_eq!(made.is_err(), pkce == "required", "{pkce}");
     }
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod addresses;
 mod assertions;
+mod catalogue;
 mod hostile;
 mod mechanisms;
 mod mechanisms_more;
@@ -126,6 +127,7 @@ fn answer(status: u16, content_type: &str, body: impl Into<Body>) -> Reply {
     Reply::Answer(response.body(body.into()).unwrap())
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "called with `json!` everywhere")]
 fn says(status: u16, body: Value) -> Reply {
     answer(status, "application/json; charset=utf-8", body.to_string())
 }

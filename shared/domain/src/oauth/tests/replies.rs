@@ -122,11 +122,14 @@ async fn client_authentication_in_each_way() {
     // Everything in the query.
     let seen = send(json!({ "token": { "auth": "none", "body": "query", "method": "POST" } })).await;
     assert_eq!((seen.query(), seen.body.as_str()), (with(&[("client_id", CLIENT_ID)]), ""));
-    // Scopes only where the entry asks for them.
-    let seen =
-        send(json!({ "refresh": { "params": { "scope": "{scope}" } }, "scopes": { "always": ["a", "b"] } }))
-            .await;
-    assert_eq!(seen.form()["scope"], "a b");
+    // Scopes only where the entry asks for them, and those that were granted.
+    let toy =
+        entry(json!({ "refresh": { "params": { "scope": "{scope}" } }, "scopes": { "always": ["a", "b"] } }));
+    for (granted, sent) in [(&["b"][..], "b"), (&[][..], "a b")] {
+        let bench = Bench::new([tokens(json!({}))]).scopes(granted);
+        bench.refresh(&toy).await.unwrap();
+        assert_eq!(bench.only().form()["scope"], sent);
+    }
 }
 
 #[tokio::test]
