@@ -13,6 +13,7 @@ mod document;
 mod input;
 mod keys;
 mod organization;
+mod providers;
 mod refusals;
 mod secrecy;
 mod secrets;

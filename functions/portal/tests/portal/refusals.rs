@@ -83,8 +83,10 @@ fn routes() -> Vec<Route> {
         route("PUT", "/apps/{app_id}/providers/{own_provider_id}/client-secret", "write")
             .body(json!({"client_secret": CANARY}))
             .wrong_id("provider_not_found"),
-        route("POST", "/apps/{app_id}/providers/{own_provider_id}/enable", "write").wrong_id("provider_not_found"),
-        route("POST", "/apps/{app_id}/providers/{own_provider_id}/disable", "write").wrong_id("provider_not_found"),
+        route("POST", "/apps/{app_id}/providers/{own_provider_id}/enable", "write")
+            .wrong_id("provider_not_found"),
+        route("POST", "/apps/{app_id}/providers/{own_provider_id}/disable", "write")
+            .wrong_id("provider_not_found"),
         route("DELETE", "/apps/{app_id}/providers/{own_provider_id}", "admin").wrong_id("provider_not_found"),
         route("GET", "/apps/{app_id}/grants", "read"),
         // The secret that the body names is put in by `World::fill`.
@@ -320,9 +322,13 @@ async fn another_app_s_things_do_not_exist() {
 async fn what_is_no_id_names_nothing() {
     let world = World::new().await;
     for route in routes() {
-        for bad in
-            ["nothing", "018f4e9a5b1c7d2e8f3a4b5c6d7e8f90", "%00", "%ff", "018f4e9a-5b1c-7d2e-8f3a-4b5c6d7e8f90"]
-        {
+        for bad in [
+            "nothing",
+            "018f4e9a5b1c7d2e8f3a4b5c6d7e8f90",
+            "%00",
+            "%ff",
+            "018f4e9a-5b1c-7d2e-8f3a-4b5c6d7e8f90",
+        ] {
             let Some(start) = route.path.rfind('{') else { continue };
             let end = route.path[start..].find('}').unwrap() + start + 1;
             let path = format!("{}{bad}{}", &route.path[..start], &route.path[end..]);
@@ -343,7 +349,9 @@ async fn nothing_changes_that_cannot_be_recorded() {
     for route in routes().iter().filter(|route| route.needs != "read") {
         let (path, body) = world.fill(route);
         let answer = world.vault.admin().send(route.method, &path, body).await;
-        if let Some(code) = NOTHING_TO_UNDO.iter().find_map(|(end, code)| route.path.ends_with(end).then_some(code)) {
+        if let Some(code) =
+            NOTHING_TO_UNDO.iter().find_map(|(end, code)| route.path.ends_with(end).then_some(code))
+        {
             answer.refused(409, code);
             continue;
         }

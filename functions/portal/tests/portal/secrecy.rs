@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{CANARY, Vault};
+use crate::support::{CANARY, Vault, toy};
 
 #[tokio::test]
 async fn no_answer_and_no_record_holds_a_value() {
@@ -33,6 +33,23 @@ async fn no_answer_and_no_record_holds_a_value() {
         admin.get(&read).await.expect(200);
     }
     admin.get(&format!("/apps/{app}/audit/export")).await.expect(200);
+    admin.delete(&path).await.expect(200);
+
+    // The same for what proves an app to an OAuth provider.
+    let providers = format!("/apps/{app}/providers");
+    let provider = json!({"definition": toy("toy"), "client_id": "c", "client_secret": CANARY});
+    admin.post(&providers, provider).await.expect(201);
+    let path = format!("{providers}/toy");
+    let secret = format!("{path}/client-secret");
+    admin.put(&secret, json!({"client_secret": CANARY})).await.expect(200);
+    admin.put(&secret, json!({"private_key": CANARY})).await.refused(422, "client_secret_required");
+    for body in [json!({"client_secret": [CANARY]}), json!({CANARY: 1}), json!(CANARY)] {
+        admin.put(&secret, body).await.refused(400, "invalid_request");
+    }
+    for read in [&providers, &path, &format!("/apps/{app}/audit")] {
+        admin.get(read).await.expect(200);
+    }
+    admin.patch(&path, json!({"client_id": "changed"})).await.expect(200);
     admin.delete(&path).await.expect(200);
 
     for answer in vault.answers() {

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use alter_domain::{
     Error,
     flow::install,
-    repo::{Credentials, ManagedSecrets, Orgs},
+    repo::{Credentials, ManagedSecrets, Orgs, ProviderConfigs},
 };
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::join;
 
-use crate::support::{CANARY, Vault, column, plain};
+use crate::support::{CANARY, Vault, column, plain, toy};
 
 #[tokio::test]
 async fn of_two_installations_one_wins() {
@@ -128,6 +128,31 @@ async fn of_two_new_values_one_is_stored() {
     let secret = ManagedSecrets(table).get(app, id.parse().unwrap()).await.unwrap().value;
     let credential = Credentials(table).get(app, secret.credential_id).await.unwrap();
     assert_eq!((credential.value.seal_version, credential.version), (2, 2));
+}
+
+#[tokio::test]
+async fn a_provider_is_registered_once_and_keeps_one_secret() {
+    let vault = Vault::new().await;
+    let admin = vault.admin();
+    let app = vault.app("Demo").await;
+    let providers = format!("/apps/{app}/providers");
+    let body = json!({"definition": toy("toy"), "client_id": "c", "client_secret": CANARY});
+    let (one, two) = join!(admin.post(&providers, body.clone()), admin.post(&providers, body));
+    let (won, lost) = if one.status == 201 { (one, two) } else { (two, one) };
+    lost.refused(409, "provider_configured");
+    won.expect(201);
+    let path = format!("{providers}/toy/client-secret");
+    let (one, two) = join!(
+        admin.put(&path, json!({"client_secret": "the first new value"})),
+        admin.put(&path, json!({"client_secret": "the second new value"})),
+    );
+    let (won, lost) = if one.status == 200 { (one, two) } else { (two, one) };
+    lost.refused(409, "concurrent_update");
+    won.expect(200);
+    let table = vault.ports.table.as_ref();
+    let secret = ProviderConfigs(table).get(app, "toy").await.unwrap().value.secret.unwrap();
+    let credential = Credentials(table).get(app, secret.credential_id).await.unwrap();
+    assert_eq!((secret.seal_version, credential.value.seal_version), (2, 2));
 }
 
 #[tokio::test]
