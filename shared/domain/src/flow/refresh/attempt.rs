@@ -87,7 +87,8 @@ impl Job {
             }
             match self.attempt(connection, &tokens).await? {
                 Step::Landed(landed) => return Ok(landed),
-                Step::Again => lost.after(Error::Throttled).await?,
+                Step::Again if passengers.any() => lost.after(Error::Throttled).await?,
+                Step::Again => return Ok(Landed::Busy),
                 // One broken connection should not fail everybody who waits.
                 Step::Failed(_) if !failed && self.patient && passengers.any() => {
                     failed = true;
