@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
 /// JSON, or a form read as an object of texts.
-#[derive(Clone)]
 pub(super) struct Document(Value);
 
 impl Document {

@@ -1,5 +1,7 @@
 //! Replies that mean harm, or that nobody meant.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn reply(error: ExchangeError) -> String {
@@ -215,4 +217,54 @@ async fn tokens_show_in_no_debug_text() {
     let got = connect([tokens(json!({ "refresh_token": REFRESH }))]).await.unwrap();
     let shown = format!("{got:?}");
     assert!(!shown.contains(ACCESS) && !shown.contains(REFRESH), "{shown}");
+}
+
+/// What bodies are made of.
+const PIECES: [&str; 24] = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    "\"",
+    "\"error\"",
+    "\"error_description\"",
+    "\"access_token\"",
+    "\"scope\"",
+    "null",
+    "-1e9",
+    "error=",
+    "access_token=",
+    "&",
+    "%",
+    "+",
+    "\\u0000",
+    "\u{202e}",
+    SECRET,
+    REFRESH,
+    ACCESS,
+    "invalid_grant",
+];
+
+proptest! {
+    /// Whatever is answered: no panic, and no error tells what was sent.
+    #[test]
+    fn no_answer_makes_an_error_tell_a_secret(
+        status in 200_u16..600,
+        content_type in prop::sample::select(vec!["application/json", "application/x-www-form-urlencoded", "text/plain"]),
+        wrapped in any::<bool>(),
+        pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..12),
+    ) {
+        let body = pieces.concat();
+        let text = json!({ "error": body, "error_description": body }).to_string();
+        let reply = answer(status, content_type, if wrapped { text } else { body });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        if let Err(error) = runtime.block_on(Bench::new([reply]).refresh(&entry(json!({})))) {
+            let told = format!("{error} {error:?}");
+            for secret in [SECRET, REFRESH, ACCESS] {
+                prop_assert!(!told.contains(secret), "{}", told);
+            }
+        }
+    }
 }
