@@ -10,6 +10,7 @@
 
 mod demo;
 mod help;
+mod provider;
 mod serve;
 mod story;
 mod support;

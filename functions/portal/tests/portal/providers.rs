@@ -15,7 +15,8 @@ async fn vault() -> (Vault, String) {
     (vault, providers)
 }
 
-fn own(definition: Value) -> Value {
+fn own(definition: impl Into<Value>) -> Value {
+    let definition: Value = definition.into();
     json!({"definition": definition, "client_id": "client", "client_secret": CANARY})
 }
 
