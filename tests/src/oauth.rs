@@ -24,7 +24,7 @@ pub fn toy_provider(base: &str, api_host: &str) -> Value {
         "id": "toy",
         "name": "Toy",
         "category": "developer_tools",
-        "monogram": "To",
+        "monogram": "TO",
         "docs_url": "https://example.com/docs",
         "authorization": { "url": format!("{base}/auth"), "pkce": "required" },
         "token": { "url": format!("{base}/token"), "auth": "basic" },

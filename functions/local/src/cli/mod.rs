@@ -2,6 +2,7 @@
 //! store; `serve` and `demo` start the vault itself.
 
 mod call;
+mod connect;
 mod context;
 mod error;
 mod expiry;
@@ -24,6 +25,7 @@ use clap::{
 };
 
 pub(crate) use call::perform;
+pub(crate) use connect::{create_session, poll_session};
 pub(crate) use context::{Context, Environment};
 pub(crate) use error::{CliError, Result};
 pub(crate) use http::{BaseUrl, HttpClient, read_all};
@@ -161,6 +163,9 @@ pub(crate) enum Command {
     /// Calls an API through the vault
     #[command(after_help = call::EXAMPLES)]
     Call(call::CallArgs),
+    /// Lets an end user connect an account: prints the link, and waits for the grants
+    #[command(after_help = connect::EXAMPLES)]
+    Connect(connect::ConnectArgs),
     /// Signs a call and prints it as a curl configuration; the key stays here
     #[command(after_help = sign::EXAMPLES)]
     Sign(sign::SignArgs),
@@ -243,6 +248,7 @@ fn dispatch(cli: Cli, environment: Environment) -> Result<u8> {
                     let json = output::Printer { format: Format::Json, ..context.printer.clone() };
                     json.show(&document)?;
                 }
+                Command::Connect(args) => connect::run(&context, &args).await?,
                 Command::Call(args) => return call::run(&context, &args).await,
                 Command::Serve(_) | Command::Demo(_) | Command::Sign(_) | Command::Completions { .. } => {}
             }

@@ -93,8 +93,6 @@ impl Caller {
         call: &TargetArgs,
         content: Content<'_>,
     ) -> Result<Vec<(&'static str, String)>> {
-        let mut nonce = [0; 16];
-        SystemRng::new().fill(&mut nonce).map_err(|error| CliError::failure("random", error.to_string()))?;
         let text = |value: &'_ Option<String>| value.clone().unwrap_or_default();
         let (grant, provider, label) = (text(&call.grant), text(&call.provider), text(&call.label));
         let (reason, caller) = (text(&call.reason), text(&call.caller));
@@ -115,12 +113,25 @@ impl Caller {
             reason: &reason,
             ..Labelled::default()
         };
+        self.sign(&call.method, FORWARD, content, labelled)
+    }
+
+    /// The headers of a request to any signed route.
+    pub(crate) fn sign(
+        &self,
+        method: &str,
+        path_and_query: &str,
+        content: Content<'_>,
+        labelled: Labelled<'_>,
+    ) -> Result<Vec<(&'static str, String)>> {
+        let mut nonce = [0; 16];
+        SystemRng::new().fill(&mut nonce).map_err(|error| CliError::failure("random", error.to_string()))?;
         let signer = Signer::KeyId { public_part: &self.public_part, signing_key: &self.signing_key };
         Ok(sign_request(
             signer,
             &Request {
-                method: &call.method,
-                path_and_query: FORWARD,
+                method,
+                path_and_query,
                 content,
                 timestamp: SystemClock.now().as_second(),
                 nonce: &hex::encode(nonce),

@@ -1,9 +1,11 @@
 //! `alter demo`: a vault with a temporary data directory, a small API for it to call, and the story of one credential. Each
 //! step is made with the command line's own code.
 
+mod notes;
 mod stage;
 mod story;
 mod upstream;
+mod visitor;
 
 use std::{io::Read as _, os::unix::fs::FileTypeExt as _};
 
@@ -11,7 +13,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::{CliError, Context, DurabilityArg, Result, Signals};
-use stage::{Cast, Stage};
+use stage::{Cast, NOTES, Stage};
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
@@ -50,10 +52,21 @@ struct Ready<'a> {
     grant_id: &'a str,
     revocable_grant_id: &'a str,
     provider: &'a str,
+    /// An OAuth provider that is configured for the app, and a grant on a connection with it.
+    oauth: Oauth<'a>,
     upstream_url: &'a str,
     operator_token: &'a str,
     operator_token_file: &'a str,
     data_dir: &'a str,
+}
+
+/// The demo's OAuth provider, Acme Notes.
+#[derive(Serialize)]
+struct Oauth<'a> {
+    provider: &'a str,
+    grant_id: &'a str,
+    /// Answers to the provider's own access tokens only.
+    api_url: String,
 }
 
 pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<()> {
@@ -81,6 +94,11 @@ fn script(context: &Context, stage: &Stage, signals: &Signals) -> Result<()> {
         grant_id: &cast.grant_id,
         revocable_grant_id: &cast.revocable_grant_id,
         provider: &cast.provider,
+        oauth: Oauth {
+            provider: NOTES,
+            grant_id: &cast.oauth_grant_id,
+            api_url: format!("{}/notes/api/notes", stage.upstream.url()),
+        },
         upstream_url: &stage.upstream.url(),
         operator_token: stage.operator_token.expose_secret(),
         operator_token_file: &stage.operator_token_file().display().to_string(),

@@ -5,23 +5,29 @@ use std::{
     net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use alter_domain::{
     api::{
         SecretText,
-        portal::{CreateApp, CreateGrant, CreateSecret, CredentialType, MintKey, PrincipalView},
+        portal::{
+            AddProvider, CreateApp, CreateGrant, CreateSecret, CredentialType, MintKey, PrincipalView,
+            ScopesInput,
+        },
     },
     port::{Rng as _, SystemRng},
     secret::Secret,
 };
+use serde_json::json;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
-use super::upstream::Upstream;
+use super::{notes, upstream::Upstream, visitor::Visitor};
 use crate::{
     cli::{
         BaseUrl, Caller, CliError, DurabilityArg, HttpClient, Json, Portal, Result, SaveFile, TargetArgs,
-        id_of, perform, read_all,
+        create_session, id_of, perform, poll_session, read_all,
     },
     server::{self, Running, ServeOptions},
 };
@@ -43,7 +49,15 @@ pub(super) struct Cast {
     pub(super) provider: String,
     pub(super) grant_id: String,
     pub(super) revocable_grant_id: String,
+    pub(super) oauth_grant_id: String,
 }
+
+/// How long the provider may take to be told.
+const TOLD_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The id of the demo's OAuth provider.
+pub(super) const NOTES: &str = "acme-notes";
 
 /// An API's answer, whole.
 pub(super) struct Reply {
@@ -174,6 +188,72 @@ impl Stage {
         portal.post(&portal.in_app("/grants").await?, &Vec::new(), &create).await
     }
 
+    /// Registers the app at Acme Notes, a provider of the operator's own definition.
+    pub(super) async fn add_provider(&self, app: &str) -> Result<Json> {
+        let url = format!("{}/notes", self.upstream.url());
+        let definition = json!({
+            "id": NOTES,
+            "name": "Acme Notes",
+            "category": "productivity",
+            "monogram": "AN",
+            "docs_url": "https://example.com/acme-notes",
+            "authorization": { "url": format!("{url}/authorize"), "pkce": "required" },
+            "token": { "url": format!("{url}/token"), "auth": "basic" },
+            "scopes": { "known": [{ "scope": "notes:read", "description": "read your notes", "default": true }] },
+            "refresh": { "kind": "refresh_token", "rotation": "always" },
+            "revocation": { "url": format!("{url}/revoke") },
+            "api": { "hosts": [self.upstream.addr.to_string()], "base_url": url },
+            "account": {
+                "source": { "request": { "url": format!("{url}/api/me") } },
+                "identifier": ["id"], "display_name": ["name"], "email": ["email"]
+            },
+            "evidence": { "sources": ["this demo"], "date": "2026-11", "endpoints": "low", "behaviour": "low" }
+        });
+        let portal = self.portal(Some(app));
+        let add = AddProvider {
+            provider_id: None,
+            definition: Some(definition),
+            client_id: notes::CLIENT_ID.to_owned(),
+            client_secret: Some(SecretText::new(self.upstream.notes.client_secret().to_owned())),
+            private_key: None,
+            scopes: ScopesInput::default(),
+            variables: std::collections::BTreeMap::new(),
+        };
+        portal.post(&portal.in_app("/providers").await?, &Vec::new(), &add).await
+    }
+
+    /// An end user connects her account: `session` is told of the link first. Returns the grant.
+    pub(super) async fn connect(
+        &self,
+        key: &Secret<String>,
+        opened: impl FnOnce(&str) -> Result<()>,
+    ) -> Result<Json> {
+        let caller = caller(key)?;
+        let ask = json!({ "allowed_providers": [NOTES], "return_url": null, "allowed_origin": null, "metadata": null });
+        let session = create_session(&self.http, &caller, &ask).await?;
+        opened(&session.url)?;
+        Visitor::default().connect(&session.url, NOTES).await?;
+        let answer = poll_session(&self.http, &caller, &session).await?;
+        let grant = answer.list("grants").and_then(<[Json]>::first).cloned();
+        grant.ok_or_else(|| CliError::failure("demo_failed", format!("This demo is broken: {answer:?}.")))
+    }
+
+    /// Waits until the provider has been told of a revocation, and returns what the grant says of it.
+    pub(super) async fn provider_was_told(&self, app: &str, grant: &str) -> Result<String> {
+        let portal = self.portal(Some(app));
+        let path = portal.in_app(&format!("/grants/{grant}")).await?;
+        let deadline = Instant::now() + TOLD_WITHIN;
+        loop {
+            let view = portal.get(&path, &Vec::new()).await?;
+            let receipt = view.path("connection.provider_revocation.status").and_then(Json::as_text);
+            match receipt {
+                Some("pending") if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
+                Some(outcome) => return Ok(outcome.to_owned()),
+                None => return Err(CliError::failure("demo_failed", format!("No receipt in {view:?}."))),
+            }
+        }
+    }
+
     /// Calls the bank through the vault, as `alter call` does.
     pub(super) async fn call(
         &self,
@@ -182,8 +262,7 @@ impl Stage {
         path: &str,
         reason: &str,
     ) -> Result<Reply> {
-        let caller = Caller::new(key)
-            .ok_or_else(|| CliError::failure("demo", "The vault minted a key of another kind."))?;
+        let caller = caller(key)?;
         let call = TargetArgs {
             method: "GET".to_owned(),
             target: format!("{}{path}", self.upstream.url()),
@@ -217,14 +296,21 @@ impl Cast {
         let secret = stage.store_secret(&app_id, "Acme Bank").await?;
         let grant = stage.issue_grant(&app_id, &secret, "Shop backend").await?;
         let revocable = stage.issue_grant(&app_id, &secret, "To be revoked").await?;
+        stage.add_provider(&app_id).await?;
+        let connected = stage.connect(&app_key, |_| Ok(())).await?;
         Ok(Self {
             app_id,
             app_key,
             provider: text(&secret, "slug")?,
             grant_id: text(&grant, "grant_id")?,
             revocable_grant_id: text(&revocable, "grant_id")?,
+            oauth_grant_id: text(&connected, "grant_id")?,
         })
     }
+}
+
+fn caller(key: &Secret<String>) -> Result<Caller> {
+    Caller::new(key).ok_or_else(|| CliError::failure("demo", "The vault minted a key of another kind."))
 }
 
 /// A field of an answer.

@@ -2,7 +2,10 @@
 
 use alter_domain::secret::Secret;
 
-use super::stage::{Stage, text};
+use super::{
+    notes::FIRST_TTL,
+    stage::{Stage, text},
+};
 use crate::cli::{CliError, Column, Context, Json, Paging, Result, Style, plain, render};
 
 /// Writes the story as it goes.
@@ -43,6 +46,7 @@ pub(super) fn tell(context: &Context, stage: &Stage, once: bool) -> Result<()> {
         echo(&mut narrator, stage, &key, &grant).await?;
         record(&mut narrator, stage, &app).await?;
         revoke(&mut narrator, stage, &app, &key, &grant).await?;
+        connection(&mut narrator, stage, &app, &key).await?;
         let fresh = text(&stage.issue_grant(&app, &secret, "Shop backend, again").await?, "grant_id")?;
         if !once {
             encore(&narrator, stage, &fresh)?;
@@ -177,6 +181,53 @@ async fn revoke(
     check(stage.upstream.seen().len() == before, "the bank must not be reached")?;
     narrator.fact("the vault answered", &refused.to_string())?;
     narrator.fact("the bank", "was not called")
+}
+
+/// An end user's account: connected, used, renewed and revoked at the provider, without a token in sight.
+async fn connection(
+    narrator: &mut Narrator<'_>,
+    stage: &Stage,
+    app: &str,
+    key: &Secret<String>,
+) -> Result<()> {
+    let notes = stage.upstream.notes.as_ref();
+    narrator.scene(
+        "The operator registers the app at an OAuth provider.",
+        "alter provider add --definition acme-notes.json --client-id shop --client-secret @notes.secret",
+    )?;
+    let added = stage.add_provider(app).await?;
+    narrator.fact("to enter there", &text(&added, "redirect_uri")?)?;
+
+    narrator.scene("An end user connects her account.", "alter connect acme-notes --key-file shop.key")?;
+    let granted = stage
+        .connect(key, |link| {
+            narrator.fact("her link", &format!("{}…", link.split("#session=").next().unwrap_or(link)))
+        })
+        .await?;
+    let grant = text(&granted, "grant_id")?;
+    let account = granted.text("account_identifier").unwrap_or("unknown");
+    narrator.fact("she allowed", "read your notes")?;
+    narrator.fact("grant", &format!("{grant}, for the account {account}"))?;
+
+    let command = format!(
+        "alter call GET {}/notes/api/notes --grant {} --key-file shop.key",
+        stage.upstream.url(),
+        short(&grant)
+    );
+    narrator.scene("Her access token has expired. The app does not notice.", &command)?;
+    tokio::time::sleep(FIRST_TTL).await;
+    let reply = stage.call(key, &grant, "/notes/api/notes", "show the notes").await?;
+    check(reply.status.is_success(), "a call with an expired token must be renewed")?;
+    check(notes.ledger().refreshed == 1, "the token must have been renewed once")?;
+    narrator.fact("the app received", &format!("{} {}", reply.status, reply.body))?;
+    narrator.fact("the vault", "renewed the token and stored the new pair before it was used")?;
+
+    narrator.scene("Revoking reaches the provider.", &format!("alter grant revoke {}", short(&grant)))?;
+    let portal = stage.portal(Some(app));
+    portal.act(&portal.in_app(&format!("/grants/{grant}/revoke")).await?).await?;
+    let told = stage.provider_was_told(app, &grant).await?;
+    check(notes.ledger().live == 0, "the provider must have forgotten the tokens")?;
+    narrator.fact("Acme Notes", &format!("has no token left; the receipt says {told}"))
 }
 
 /// Lines to copy. A fresh grant, because access comes back only as a new one.

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::notes::{self, Notes};
 use crate::cli::{CliError, Result};
 
 /// How many requests are remembered.
@@ -49,6 +50,8 @@ struct Bank {
 
 pub(super) struct Upstream {
     pub(super) addr: SocketAddr,
+    /// The OAuth provider beside the bank.
+    pub(super) notes: Arc<Notes>,
     bank: Arc<Bank>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
@@ -64,7 +67,8 @@ impl Upstream {
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let bank = Arc::new(Bank { token, seen: Mutex::default() });
-        let router = router(Arc::clone(&bank));
+        let notes = Arc::new(Notes::new().map_err(|error| CliError::failure("random", error.to_string()))?);
+        let router = router(Arc::clone(&bank)).merge(notes::router(Arc::clone(&notes)));
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = move || {
             runtime.block_on(async {
@@ -77,7 +81,7 @@ impl Upstream {
             });
         };
         let thread = std::thread::Builder::new().name("demo-api".to_owned()).spawn(serve).map_err(failed)?;
-        Ok(Self { addr, bank, stop, thread })
+        Ok(Self { addr, notes, bank, stop, thread })
     }
 
     pub(super) fn url(&self) -> String {
@@ -105,7 +109,7 @@ impl Bank {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 

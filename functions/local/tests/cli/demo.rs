@@ -25,6 +25,10 @@ fn the_story_is_told_and_nothing_is_left_behind() {
         "success",
         "The grant was revoked. (grant_revoked)",
         "was not called",
+        "alter connect acme-notes",
+        "for the account ada",
+        "call Grace",
+        "has no token left; the receipt says revoked",
     ] {
         assert!(story.stdout.contains(moment), "{moment} is missing from\n{}", story.stdout);
     }
@@ -37,6 +41,7 @@ fn a_demo_ends_with_its_script() {
     let demo = Demo::start();
     let data = demo.service.path("data_dir");
     assert!(data.join("operator-token").exists());
+    assert_eq!(demo.service.ready["oauth"]["provider"], "acme-notes");
     let (code, stderr) = demo.service.close_stdin();
     assert_eq!((code, stderr.as_str()), (0, ""));
     assert!(!data.exists() && !data.parent().unwrap().exists());

@@ -190,6 +190,31 @@ impl<'p> Addresses<'p> {
         report.0.dedup();
     }
 
+    /// With one value instead of the samples.
+    #[cfg(test)]
+    pub(super) fn with(&self, name: &str, value: &str) -> Self {
+        let mut sample = self.samples.first().cloned().unwrap_or_default();
+        if let Some((old, _)) = sample.get_mut(name) {
+            value.clone_into(old);
+        }
+        Self { provider: self.provider, rules: self.rules, samples: vec![sample] }
+    }
+
+    /// Where the URLs and the API hosts lead.
+    #[cfg(test)]
+    pub(super) fn all_hosts(&self) -> Vec<String> {
+        let mut hosts = Vec::new();
+        for sample in &self.samples {
+            let lookup = |name: &str| bound(sample, name);
+            let urls =
+                self.urls().into_iter().filter_map(|(_, url)| Template::parse(url).ok()?.url(&lookup).ok());
+            hosts.extend(urls.filter_map(|url| Some(url::Url::parse(&url).ok()?.host_str()?.to_owned())));
+            let api = self.provider.api.hosts.iter();
+            hosts.extend(api.filter_map(|host| Template::parse(host).ok()?.host(&lookup).ok()));
+        }
+        hosts
+    }
+
     /// Every URL that the vault or the browser goes to.
     fn urls(&self) -> Vec<(String, &'p str)> {
         let p = self.provider;

@@ -237,7 +237,7 @@ impl Requests<'_> {
         match auth {
             ClientAuth::Post | ClientAuth::Basic | ClientAuth::None | ClientAuth::SecretAsUser => {}
             ClientAuth::PrivateKeyJwt(assertion) | ClientAuth::SecretJwt(assertion) => {
-                self.assertion(at, assertion)
+                self.assertion(at, assertion);
             }
         }
     }

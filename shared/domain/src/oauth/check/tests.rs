@@ -270,3 +270,58 @@ fn what_is_told_is_a_code_a_place_and_a_sentence() {
     ]
     "#);
 }
+
+/// The last two labels of a host.
+fn domain(host: &str) -> String {
+    let labels: Vec<&str> = host.rsplit('.').take(2).collect();
+    labels.into_iter().rev().collect::<Vec<_>>().join(".")
+}
+
+#[test]
+fn no_value_leads_an_address_of_the_catalogue_to_another_domain() {
+    const HOSTILE: [&str; 22] = [
+        "evil.com",
+        "evil.com/",
+        "evil.com#",
+        "evil.com?",
+        "evil.com%2f",
+        "https://evil.com",
+        "https://evil.com/.okta.com",
+        "https://acme.okta.com@evil.com",
+        "evil.com\\.okta.com",
+        "a.okta.com.evil.com",
+        "evilokta.com",
+        "okta.com",
+        "127.0.0.1",
+        "localhost",
+        "169.254.169.254",
+        "[::1]",
+        "xn--evil",
+        "..",
+        "a/../../b",
+        "evil.com:443",
+        "\u{ff0e}evil.com",
+        "EVIL",
+    ];
+    let mut accepted = 0;
+    for provider in providers() {
+        let addresses = Addresses::new(provider, EgressRules::default());
+        let home: BTreeSet<String> = addresses.all_hosts().iter().map(|host| domain(host)).collect();
+        assert!(!home.is_empty(), "{}", provider.id);
+        for variable in &provider.variables {
+            for value in HOSTILE.iter().filter_map(|raw| variable.shape.accept(raw)) {
+                accepted += 1;
+                for host in addresses.with(&variable.name, &value).all_hosts() {
+                    assert!(
+                        home.contains(&domain(&host)),
+                        "{}: {} = {value} leads to {host}",
+                        provider.id,
+                        variable.name
+                    );
+                }
+            }
+        }
+    }
+    // Harmless ones are taken, as labels and words: the list is not refused for a reason of its own.
+    assert!(accepted > 50, "{accepted}");
+}
