@@ -133,7 +133,7 @@ fn renewal(refresh: &Refresh) -> String {
         Grace::Seconds(seconds) => parts.push(format!("grace {}", span(seconds))),
         Grace::UntilSuccessorUsed => parts.push("grace until the next is used".to_owned()),
         Grace::Always if refresh.rotation != RefreshTokenRotation::Never => {
-            parts.push("old ones go on".to_owned())
+            parts.push("old ones go on".to_owned());
         }
         Grace::None | Grace::Always => {}
     }

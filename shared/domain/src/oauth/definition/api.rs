@@ -35,7 +35,7 @@ pub struct OwnRequest {
     pub method: Verb,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// Sent as JSON (GraphQL).
+    /// Sent as JSON, as it is: no template (GraphQL is full of braces).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<serde_json::Value>,
     /// Instead of the header that calls carry.
