@@ -89,18 +89,23 @@ impl CallService {
         };
         let sent = self.send(opened, (target, head, body), deadline, now).await?;
         let Some(connection) = connection else { return Ok(sent) };
-        if sent.response.status() != StatusCode::UNAUTHORIZED || !self.refresher.refused(&connection).await? {
+        if sent.response.status() != StatusCode::UNAUTHORIZED {
             return Ok(sent);
         }
-        let Some(((connection, provider, credential), grant_id, (target, head, body))) = again else {
+        // From here on the provider's own answer says more than whatever keeps the vault from a better one.
+        let worth_it = self.refresher.refused(&connection).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a refused token was not marked");
+            false
+        });
+        let (Some((tokens, grant_id, (target, head, body))), true) = (again, worth_it) else {
             return Ok(sent);
         };
+        let (connection, provider, credential) = tokens;
         let org = connection.org_id;
-        let fresh =
-            self.refresher.fresh(connection, credential, provider.clone(), Need::Now, grant_id, deadline);
-        // The provider's own answer says more than a refresh that failed.
+        let config = Arc::clone(&provider);
+        let fresh = self.refresher.fresh(connection, credential, config, Need::Now, grant_id, deadline);
         let Ok((connection, credential)) = fresh.await else { return Ok(sent) };
-        let fields = self.opener.open(org, &credential).await?;
+        let Ok(fields) = self.opener.open(org, &credential).await else { return Ok(sent) };
         let opened = Opened { grant_id, source: Source::OAuth { connection, provider }, credential, fields };
         self.send(opened, (target, head, CallBody::Bytes(body)), deadline, now).await
     }
