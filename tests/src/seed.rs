@@ -217,8 +217,15 @@ impl TestVault {
     }
 
     async fn key_in(&self, org: OrgId, app: AppId, spec: KeySpec) -> TestKey {
-        const SCOPES: [&str; 5] =
-            ["proxy:execute", "grants:read", "grants:write", "audit_logs:read", "secrets:write"];
+        const SCOPES: [&str; 7] = [
+            "proxy:execute",
+            "connect:initiate",
+            "grants:read",
+            "grants:write",
+            "audit_logs:read",
+            "providers:read",
+            "secrets:write",
+        ];
         let ports = self.calm();
         let minted = match spec.agent {
             None => key_text::mint_app_key(ports.rng.as_ref()).unwrap(),

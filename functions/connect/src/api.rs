@@ -102,7 +102,7 @@ fn new_session(input: CreateSessionRequest) -> Result<NewSession> {
         providers: input.allowed_providers,
         return_url: input.return_url.as_deref().map(return_url).transpose()?.map(Into::into),
         allowed_origin: input.allowed_origin.as_deref().map(allowed_origin).transpose()?,
-        terms: terms(input.grant_policy.unwrap_or_default(), input.requested_grant)?,
+        terms: terms(&input.grant_policy.unwrap_or_default(), input.requested_grant)?,
         scopes: input.required_scopes.unwrap_or_default(),
         direct: input.direct.unwrap_or(false),
         switch_account,
@@ -110,7 +110,7 @@ fn new_session(input: CreateSessionRequest) -> Result<NewSession> {
     })
 }
 
-fn terms(policy: GrantPolicyInput, requested: Option<RequestedGrant>) -> Result<SessionTerms> {
+fn terms(policy: &GrantPolicyInput, requested: Option<RequestedGrant>) -> Result<SessionTerms> {
     if let Some(name) = policy.unknown.keys().next() {
         return Err(Error::field(
             "invalid_grant_policy",

@@ -33,15 +33,14 @@ pub fn router(state: ConnectState) -> Router {
         .route("/sdk/oauth/connect/session", routing::post(api::create))
         .route("/sdk/oauth/connect/session/poll", routing::post(api::poll))
         .route("/sdk/oauth/provider-catalog", routing::get(catalog::catalog))
-        .route("/sdk/oauth/connect", routing::get(page::arrive).post(page::open))
+        .route("/sdk/oauth/connect", routing::get(page::arrive))
+        .route("/sdk/oauth/connect", routing::post(page::open))
         .route("/sdk/oauth/connect/assets/{name}", routing::get(assets::asset))
         .route("/sdk/oauth/connect/{session_id}", routing::get(page::show))
         .route("/sdk/oauth/connect/{session_id}/start", routing::post(page::start))
         .route("/sdk/oauth/connect/{session_id}/decline", routing::post(page::decline))
         .route("/sdk/oauth/connect/{session_id}/finish", routing::post(page::finish))
-        .route(
-            "/sdk/oauth/callback/{app_id}/{provider_id}",
-            routing::get(callback::redirected).post(callback::posted),
-        )
+        .route("/sdk/oauth/callback/{app_id}/{provider_id}", routing::get(callback::redirected))
+        .route("/sdk/oauth/callback/{app_id}/{provider_id}", routing::post(callback::posted))
         .with_state(Arc::new(state))
 }

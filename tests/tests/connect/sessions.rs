@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     provider::{definition, query},
-    support::{Stage, key_of},
+    support::Stage,
 };
 
 #[tokio::test]
@@ -125,8 +125,7 @@ async fn a_result_is_told_to_the_app_of_the_session_alone() {
     let session = stage.session(json!({})).await;
     stage.connect(&session, "alice").await;
     let other = stage.vault.app().await;
-    let key = key_of(&other).await;
-    let client = other.client_of(&key, Mode::PlainKey);
+    let client = other.client();
     let other_digit = if session.token.as_bytes()[40] == b'x' { "y" } else { "x" };
     let mut wrong = session.token.clone();
     wrong.replace_range(40..41, other_digit);

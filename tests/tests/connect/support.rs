@@ -6,7 +6,7 @@ use alter_domain::{
     model::{Connection, Grant, ProviderConfig, ProviderState},
     repo::{Connections, Grants, ProviderConfigs},
 };
-use alter_tests::{Answer, AppClient, KeySpec, Mode, Setup, TestApp, TestKey, TestVault};
+use alter_tests::{Answer, AppClient, Setup, TestApp, TestVault};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
@@ -18,7 +18,6 @@ pub(crate) struct Stage {
     pub(crate) vault: TestVault,
     pub(crate) app: TestApp,
     pub(crate) provider: Provider,
-    key: TestKey,
 }
 
 /// A session as the app sees it.
@@ -46,13 +45,11 @@ impl Stage {
         for definition in definitions {
             app.provider(definition.clone()).await;
         }
-        let key = key_of(&app).await;
-        Self { vault, app, provider, key }
+        Self { vault, app, provider }
     }
 
-    /// The app with a key that may have users connect.
     pub(crate) fn client(&self) -> AppClient {
-        self.app.client_of(&self.key, Mode::PlainKey)
+        self.app.client()
     }
 
     pub(crate) async fn create(&self, body: Value) -> Answer {
@@ -120,11 +117,6 @@ impl Stage {
             self.vault.revoker().run(work).await.unwrap();
         }
     }
-}
-
-pub(crate) async fn key_of(app: &TestApp) -> TestKey {
-    let scopes = vec!["connect:initiate", "proxy:execute", "grants:read", "grants:write", "providers:read"];
-    app.key(KeySpec { scopes: Some(scopes), ..KeySpec::default() }).await
 }
 
 /// A browser: it keeps cookies, and remembers every address that it was at.

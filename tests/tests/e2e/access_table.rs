@@ -61,6 +61,8 @@ impl Ids {
             .replace("{pat_id}", &self.token)
             .replace("{event_id}", &self.event)
             .replace("{slug}", "stripe")
+            .replace("{session_id}", &self.grant)
+            .replace("{name}", "connect.css")
     }
 }
 
@@ -125,6 +127,11 @@ fn public(method: &'static str, path: &'static str) -> Row {
     }
 }
 
+/// A page of Connect, for a browser that has no session: it may say so to anybody.
+fn page(method: &'static str, path: &'static str, status: u16) -> Row {
+    Row { own: (status, ""), ..public(method, path) }
+}
+
 pub(crate) fn table() -> Vec<Row> {
     let bearer = |_: &Ids| {
         json!({ "name": "Fresh", "credential_type": "bearer", "fields": { "token": "a-fresh-token" },
@@ -142,6 +149,18 @@ pub(crate) fn table() -> Vec<Row> {
         key("POST", "/sdk/managed-secrets/{secret_id}/grants", OK, Some(NO_SECRET), NO_SECRET)
             .body(|_| json!({ "principal": { "type": "system", "label": null }, "grant_policy": {} })),
         key("POST", "/sdk/oauth/grants/{grant_id}/revoke", OK, Some(NO_GRANT), NO_GRANT).body(|_| json!({})),
+        key("POST", "/sdk/oauth/connect/session", OK, None, OK).body(|ids| json!({ "allowed_providers": [ids.provider] })),
+        key("POST", "/sdk/oauth/connect/session/poll", OK, None, OK).body(|_| json!({ "session_token": "sess_unknown" })),
+        key("GET", "/sdk/oauth/provider-catalog", OK, None, OK),
+        page("GET", "/sdk/oauth/connect", 200),
+        page("POST", "/sdk/oauth/connect", 404),
+        page("GET", "/sdk/oauth/connect/assets/{name}", 404),
+        page("GET", "/sdk/oauth/connect/{session_id}", 404),
+        page("POST", "/sdk/oauth/connect/{session_id}/start", 404),
+        page("POST", "/sdk/oauth/connect/{session_id}/decline", 404),
+        page("POST", "/sdk/oauth/connect/{session_id}/finish", 404),
+        page("GET", "/sdk/oauth/callback/{app_id}/{provider_id}", 400),
+        page("POST", "/sdk/oauth/callback/{app_id}/{provider_id}", 303),
         key("GET", "/v1/audit", OK, Some(OK), NO_AGENT).query(|ids| format!("grant_id={}&agent_id={}", ids.grant, ids.agent)),
         key("GET", "/v1/audit/export", OK, Some(OK), NO_AGENT)
             .query(|ids| format!("format=jsonl&grant_id={}&agent_id={}", ids.grant, ids.agent)),

@@ -109,6 +109,9 @@ async fn b106_a_key_without_the_scope_is_told_what_is_missing() {
         ("POST", "/sdk/grants/list".to_owned(), "grants:read"),
         ("POST", format!("/sdk/managed-secrets/{secret}/grants"), "secrets:write"),
         ("POST", format!("/sdk/oauth/grants/{secret}/revoke"), "grants:write"),
+        ("POST", "/sdk/oauth/connect/session".to_owned(), "connect:initiate"),
+        ("POST", "/sdk/oauth/connect/session/poll".to_owned(), "connect:initiate"),
+        ("GET", "/sdk/oauth/provider-catalog".to_owned(), "providers:read"),
         ("GET", "/v1/audit".to_owned(), "audit_logs:read"),
         ("GET", "/v1/audit/export".to_owned(), "audit_logs:read"),
     ];

@@ -239,7 +239,7 @@ impl ConnectService {
         let (mut cursor, mut oldest) = (None, None);
         loop {
             let page = grants.list_of_connection(connection.id, 1000, cursor).await?;
-            oldest = page.items.into_iter().filter(fits).next_back().map(|grant| grant.id).or(oldest);
+            oldest = page.items.into_iter().rfind(fits).map(|grant| grant.id).or(oldest);
             if page.next.is_none() {
                 break;
             }
