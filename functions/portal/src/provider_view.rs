@@ -48,8 +48,10 @@ pub(crate) fn configured(
     usage: &flow::ProviderUsage,
     public_url: &str,
 ) -> Result<ProviderView> {
-    let definition = config.definition()?;
-    let (name, docs_url) = (definition.name.clone(), definition.docs_url.clone());
+    // A later catalogue may lack an entry: the registration is shown all the same, so that it can be removed.
+    let known = config.definition().ok();
+    let name = known.map_or(&config.provider_id, |known| &known.name).clone();
+    let docs_url = known.map(|known| known.docs_url.clone());
     let (status, disabled_at) = match config.state {
         ProviderState::Enabled => (ProviderStatus::Enabled, None),
         ProviderState::Disabled { at } => (ProviderStatus::Disabled, Some(at)),

@@ -107,8 +107,8 @@ fn paint(path: &str, text: &str, color: bool) -> String {
         return text.to_owned();
     }
     let style = match text.trim_end() {
-        "active" | "success" => Style::Green,
-        "rotated_in_grace" | "archived" | "provider_error" | "aborted" => Style::Yellow,
+        "active" | "success" | "enabled" => Style::Green,
+        "rotated_in_grace" | "archived" | "disabled" | "provider_error" | "aborted" => Style::Yellow,
         "revoked" | "expired" | "rotated" | "denied" | "network_error" | "vault_error" => Style::Red,
         _ => return text.to_owned(),
     };

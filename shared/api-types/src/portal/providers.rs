@@ -151,7 +151,7 @@ pub struct ProviderView {
     /// What calls name.
     pub provider_id: String,
     pub name: String,
-    pub docs_url: String,
+    pub docs_url: Option<String>,
     pub status: ProviderStatus,
     pub disabled_at: Option<Timestamp>,
     pub client_id: String,

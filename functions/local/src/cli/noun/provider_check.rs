@@ -60,7 +60,7 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Result<()> {
     report(context, problems)?;
     match count {
         0 => {
-            context.printer.remark(&format!("Nothing is wrong with {} of {}.", entries.len(), entries.len()));
+            context.printer.remark(&format!("Nothing is wrong ({} checked).", entries.len()));
             Ok(())
         }
         count => Err(CliError::failure("invalid_definition", format!("{count} problems."))),
