@@ -57,12 +57,18 @@ PLATFORM = {
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
 }
+ORPHANS = "a connection that is revoked while its tokens are renewed"
+PEOPLE = "a connection that is a person's, which needs a user's token; an app's own are called by their ids"
 # Statements that an ordinary story does not use, each with the event that does. One that is used after all does not matter.
 RARE = {
     ("RecordPolicy", "LongEvents"): "an event longer than a message of the queue",
-    ("RenewPolicy", "OrphanTask"): "a connection that is revoked while its tokens are renewed",
-    ("RenewPolicy", "OrphanTokens"): "a connection that is revoked while its tokens are renewed",
-    ("RenewPolicy", "OrphanSignal"): "a connection that is revoked while its tokens are renewed",
+    ("ProxyRole", "GrantsOfConnection"): PEOPLE,
+    ("ProxyRole", "AccountOfConnection"): PEOPLE,
+    ("ForwardRole", "GrantsOfConnection"): PEOPLE,
+    ("ForwardRole", "AccountOfConnection"): PEOPLE,
+    ("RenewPolicy", "OrphanTask"): ORPHANS,
+    ("RenewPolicy", "OrphanTokens"): ORPHANS,
+    ("RenewPolicy", "OrphanSignal"): ORPHANS,
 }
 
 

@@ -24,7 +24,7 @@ def routes() -> dict[Route, str]:
     table = _read(ROOT / ACCESS_TABLE)
     found = {
         (method, path)
-        for method, path in re.findall(r'\b(?:public|key|token)\((?:\w+, )?"([A-Z]+)", "(/[^"]*)"', table)
+        for method, path in re.findall(r'\b(?:public|page|key|token)\((?:\w+, )?"([A-Z]+)", "(/[^"]*)"', table)
     }
     if len(found) < 40:
         raise SystemExit(f"{ACCESS_TABLE} is not written as it was: {len(found)} routes found")
@@ -35,9 +35,7 @@ def _crate(route: Route) -> str:
     method, path = route
     if path.startswith("/portal/"):
         return "portal"
-    # Methods of a path may be chained: `routing::get(…).post(…)`.
-    chain = rf"routing::(?:\w+\([\w:]+\)\s*\.)*{method.lower()}\("
-    written = re.compile(rf'\.route\(\s*"{re.escape(path)}",\s*{chain}')
+    written = re.compile(rf'\.route\(\s*"{re.escape(path)}",\s*routing::{method.lower()}\(')
     crates = {
         file.relative_to(ROOT / "functions").parts[0]
         for file in (ROOT / "functions").rglob("*.rs")

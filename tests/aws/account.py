@@ -63,9 +63,19 @@ class Account:
         )
         return sum(int(found["Attributes"][name]) for name in names)
 
-    def send(self, body: str) -> None:
-        """Puts a message into the audit queue that no function of ours wrote."""
-        self.emulator.client("sqs").send_message(QueueUrl=self.stack.resources["AuditQueue"], MessageBody=body)
+    def send(self, body: str, queue: str = "AuditQueue") -> None:
+        """Puts a message into a queue that no function of ours wrote."""
+        self.emulator.client("sqs").send_message(QueueUrl=self.stack.resources[queue], MessageBody=body)
+
+    def items(self, table: str, partition: str) -> list[dict[str, Any]]:
+        """What a table has under partitions that begin so."""
+        pages = self.emulator.client("dynamodb").get_paginator("scan")
+        found = [item for page in pages.paginate(TableName=self.stack.resources[table]) for item in page["Items"]]
+        return [item for item in found if item["p"]["S"].startswith(partition)]
+
+    def put(self, table: str, item: dict[str, Any]) -> None:
+        """Writes an item behind the vault's back."""
+        self.emulator.client("dynamodb").put_item(TableName=self.stack.resources[table], Item=item)
 
     def log(self) -> str:
         """What the functions wrote into their log groups, in order; not that all went well."""
@@ -78,9 +88,9 @@ class Account:
         return "\n".join(f"{group}: {message}" for _, group, message in sorted(lines))
 
     @contextlib.contextmanager
-    def visible_again_after(self, seconds: int) -> Iterator[None]:
+    def visible_again_after(self, seconds: int, queue_name: str = "AuditQueue") -> Iterator[None]:
         """How long a message that was not dealt with stays away; the template's six minutes are too long for a test."""
-        sqs, queue = self.emulator.client("sqs"), self.stack.resources["AuditQueue"]
+        sqs, queue = self.emulator.client("sqs"), self.stack.resources[queue_name]
         name = "VisibilityTimeout"
         before = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name]
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={name: str(seconds)})

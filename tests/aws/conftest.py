@@ -12,11 +12,12 @@ import recorded
 import template
 from account import Account
 from edge import Edge
-from emulator import Emulator
+from emulator import Emulator, free_port
 from portal import Portal, Tenant
 from recorder import Recorder
 from runtime import Runtime
 from stack import deploy
+from toy import Toy
 from upstream import Upstream
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -45,10 +46,12 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         stop.callback(emulator.close)
         recorder = Recorder(emulator.port)
         stop.callback(recorder.close)
-        stack = deploy(emulator, recorder, template.translate(template.read()), binaries, PARAMETERS)
+        port = free_port()
+        parameters = {**PARAMETERS, "PublicUrl": f"http://127.0.0.1:{port}"}
+        stack = deploy(emulator, recorder, template.translate(template.read()), binaries, parameters)
         streaming = Runtime(binaries / "forward", stack.environment("forward"), directory / "forward.log")
         stop.callback(streaming.close)
-        edge = Edge(emulator.port, stack.api_path, streaming)
+        edge = Edge(port, emulator.port, stack.api_path, streaming)
         stop.callback(edge.close)
         account = Account(emulator, recorder, stack, edge)
         yield account
@@ -77,6 +80,12 @@ def base_url(account: Account, monkeypatch: pytest.MonkeyPatch) -> str:
 def upstream() -> Iterator[Upstream]:
     with contextlib.closing(Upstream()) as upstream:
         yield upstream
+
+
+@pytest.fixture
+def toy() -> Iterator[Toy]:
+    with contextlib.closing(Toy()) as toy:
+        yield toy
 
 
 @pytest.fixture(scope="session")

@@ -26,11 +26,12 @@ _DROPPED = {"content-length", "connection", "transfer-encoding", "server", "date
 
 
 class Edge:
-    """``api_path`` is where the emulator has the HTTP API."""
+    """``own_port`` is in the address that the stack was told is its own; ``api_path`` is where the emulator has the HTTP
+    API."""
 
-    def __init__(self, port: int, api_path: str, streaming: Runtime) -> None:
+    def __init__(self, own_port: int, port: int, api_path: str, streaming: Runtime) -> None:
         self.account_port, self.api_path, self.streaming = port, api_path, streaming
-        self._server = _Server(self)
+        self._server = _Server(self, own_port)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -48,8 +49,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, edge: Edge) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, edge: Edge, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.edge = edge
 
     def handle_error(self, request, client_address) -> None:  # type: ignore[no-untyped-def]

@@ -58,7 +58,9 @@ class Stack:
 
     def mapping(self) -> str:
         """The event source mapping between the audit queue and its writer."""
-        (mapping,) = self.emulator.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        client = self.emulator.client("lambda")
+        named = client.list_event_source_mappings(FunctionName=self.physical("audit-writer"))
+        (mapping,) = named["EventSourceMappings"]
         return mapping["UUID"]
 
 

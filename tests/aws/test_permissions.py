@@ -17,11 +17,15 @@ import pytest
 import recorded
 import template
 from account import Account
+from connecting import age, browsing, finish_early, look_now
 from portal import Bot, Portal, Tenant, canary, user
 from recorder import Call
 from signing import signed
+from toy import CLIENT_ID, Toy
 from upstream import Upstream
+from waiting import until
 
+TOLD_SECONDS = 30
 # Prefix and id of a key (docs/signing.md).
 PUBLIC = {"alter_key_app_": 12, "alter_key_agent_": 10}
 
@@ -52,9 +56,25 @@ def bot(tenant: Tenant) -> Bot:
 
 
 def test_each_function_does_what_its_role_allows_and_no_more(
-    account: Account, base_url: str, portal: Portal, tenant: Tenant, bot: Bot, upstream: Upstream, tmp_path: pathlib.Path
+    account: Account,
+    base_url: str,
+    portal: Portal,
+    tenant: Tenant,
+    bot: Bot,
+    upstream: Upstream,
+    toy: Toy,
+    tmp_path: pathlib.Path,
 ) -> None:
-    key = tenant.mint_key(scopes=["proxy:execute", "grants:read", "grants:write", "secrets:write", "audit_logs:read"])
+    scopes = [
+        "proxy:execute",
+        "grants:read",
+        "grants:write",
+        "secrets:write",
+        "audit_logs:read",
+        "connect:initiate",
+        "providers:read",
+    ]
+    key = tenant.mint_key(scopes=scopes)
     app, agent, person = Client(base_url, key["api_key"]), Client(base_url, bot.key), user()
     of_agent, of_person = bot.grant(), tenant.grant(person, label="Shop")
     call(app, agent, tenant, person, upstream)
@@ -64,6 +84,8 @@ def test_each_function_does_what_its_role_allows_and_no_more(
     read_the_record(app, agent, tenant, of_agent, person)
     app.call("POST", f"/sdk/oauth/grants/{issued}/revoke", {})
     agent.call("POST", f"/sdk/oauth/grants/{of_agent}/revoke", {}, expect=404)
+    register(portal, tenant, toy)
+    connections(account, app, agent, tenant, toy)
     operate(portal)
     operate_on(tenant, bot, of_agent, of_person, person)
     assert problems(account, account.recorder.of(), tmp_path) == []
@@ -120,6 +142,76 @@ def read_the_record(app: Client, agent: Client, tenant: Tenant, of_agent: str, p
     app.call("GET", f"/v1/audit?grant_id={of_agent}")
     app.call("GET", f"/v1/audit?user_id={person['user_id']}")
     agent.call("GET", "/v1/audit")
+
+
+def register(portal: Portal, tenant: Tenant, toy: Toy) -> None:
+    known = portal.call("GET", "/providers")["items"]
+    portal.call("GET", f"/providers/{known[0]['provider_id']}")
+    proof = {"client_secret": toy.client_secret}
+    tenant.call("POST", "/providers", {"definition": toy.definition(), "client_id": CLIENT_ID, **proof})
+    tenant.call("GET", "/providers")
+    tenant.call("GET", "/providers/toy")
+    tenant.call("PATCH", "/providers/toy", {"scopes": {"required": ["notes:read"]}})
+    tenant.call("PUT", "/providers/toy/client-secret", proof)
+    tenant.call("POST", "/providers/toy/disable")
+    tenant.call("POST", "/providers/toy/enable")
+
+
+def connections(account: Account, app: Client, agent: Client, tenant: Tenant, toy: Toy) -> None:
+    of_ada = connect(app, toy, requested_grant={"label": "Notes"})
+    # Ada's account once more, and her grant by its name.
+    assert connect(agent, toy)
+    assert connect(app, toy, repair_grant_id=of_ada) == of_ada
+    toy.account = "bob"
+    of_bob = connect(app, toy)
+    toy.account = "carol"
+    finish_early(session(app)["connect_url"], toy)
+
+    target = toy.url("/api/permissions")
+    request = {"method": "GET", "url": target, "reason": None}
+    age(account, toy, hours=2)
+    app.call("POST", "/sdk/proxy", {**request, "grant_id": of_ada})
+    app.call("GET", "/v1/forward", target=target, grant=of_bob)
+    # App-bound grants are called by their ids.
+    app.call("POST", "/sdk/proxy", {**request, "provider_id": "toy"}, expect=404)
+    app.call("GET", "/v1/forward", target=target, provider="toy", expect=404)
+    renewed = toy.count("refresh_token")
+    age(account, toy, days=60)
+    look_now(account)
+    until(lambda: toy.count("refresh_token") >= renewed + 2, TOLD_SECONDS, "the refresh tokens were kept alive")
+
+    app.call("POST", "/sdk/grants/list", {"limit": 10, "offset": 0})
+    for grant in oauth_grants(tenant, "user-ada"):
+        app.call("POST", f"/sdk/oauth/grants/{grant}/revoke", {})
+    # With the registration goes what hangs on it.
+    tenant.revoke_grant(of_bob)
+    toy.account = "eve"
+    connect(app, toy)
+    until(lambda: account.items("MainTable", "revocation#") == [], TOLD_SECONDS, "the provider was told")
+    tenant.call("DELETE", "/providers/toy?force=true&abandon_revocations=true")
+    until(lambda: account.items("MainTable", "revocation#") == [], TOLD_SECONDS, "no task is left")
+
+
+def session(client: Client, **options: Any) -> dict[str, Any]:
+    return client.call("POST", "/sdk/oauth/connect/session", {"allowed_providers": None, **options}).json()
+
+
+def connect(client: Client, toy: Toy, **options: Any) -> str:
+    """A grant on the toy's account, by way of a link."""
+    opened = session(client, **options)
+    with browsing() as browser:
+        done = browser.connect(opened["connect_url"])
+    assert done.kind == "done", done.text
+    token = {"session_token": opened["session_token"]}
+    polled = client.call("POST", "/sdk/oauth/connect/session/poll", token).json()
+    assert polled["status"] == "completed", polled
+    client.call("GET", "/sdk/oauth/provider-catalog")
+    return polled["grants"][0]["grant_id"]
+
+
+def oauth_grants(tenant: Tenant, account_identifier: str) -> list[str]:
+    live = [one for one in tenant.call("GET", "/grants")["items"] if one["kind"] == "oauth" and one["status"] == "active"]
+    return [one["grant_id"] for one in live if one["connection"]["account_identifier"] == account_identifier]
 
 
 def operate(portal: Portal) -> None:
