@@ -46,6 +46,8 @@ class Runtime:
     def __init__(self, binary: pathlib.Path, environment: dict[str, str], log: pathlib.Path) -> None:
         self.events: queue.Queue[tuple[str, bytes] | None] = queue.Queue()
         self.answers: dict[str, queue.Queue[bytes | Exception | None]] = {}
+        # How often the function has asked for an event: before that Lambda does not freeze it.
+        self.polls = 0
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -122,6 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        self.server.runtime.polls += 1
         event = self.server.runtime.events.get()
         if event is None:
             self.close_connection = True

@@ -116,6 +116,26 @@ async def test_the_stream_renews_too(account, base_url, app, shop, toy) -> None:
     assert toy.used(url.rpartition("/")[2])[-1] == family.access
 
 
+async def test_a_process_is_not_frozen_before_its_refresh_has_ended(account, base_url, app, shop, toy) -> None:
+    """The token is still good, so that the call goes on without the new one; what the provider gives later is stored."""
+    grant, family = await connect(app, toy)
+    old = family.access
+    age(account, toy, minutes=56)
+    runtime = account.edge.streaming
+    with toy.holding() as held:
+        url = toy.url("/api/meanwhile")
+        headers = signed(shop.key, "GET", "/v1/forward", target=url, grant=grant.grant_id)
+        polls = runtime.polls
+        answer = await asyncio.to_thread(httpx.get, f"{base_url}/v1/forward", headers=headers, timeout=60)
+        assert answer.status_code == 200 and held.reached.is_set()
+        # Another process does not wait for it either.
+        assert await call(app, toy, grant) == old and toy.used("meanwhile") == [old]
+        assert runtime.polls == polls
+    until(lambda: runtime.polls == polls + 1, TOLD_SECONDS, "the process asks for the next event")
+    assert await call(app, toy, grant) == family.access != old
+    assert toy.count(REFRESH) == 1
+
+
 async def test_a_grant_is_repaired_in_place(app, toy) -> None:
     grant, family = await connect(app, toy)
     repaired, renewed = await connect(app, toy, repair_grant_id=grant.grant_id)

@@ -23,11 +23,13 @@ DAY = 24 * 3600
 
 @dataclasses.dataclass
 class Family:
-    """What one consent gave, and what it became: one pair is alive at a time."""
+    """What one consent gave, and what it became: one refresh token is alive at a time."""
 
     account: str
     access: str = ""
     refresh: str = ""
+    # Access tokens that work, and refresh tokens that were used.
+    alive: set[str] = dataclasses.field(default_factory=set)
     spent: set[str] = dataclasses.field(default_factory=set)
     ended: bool = False
     generation: int = 0
@@ -97,9 +99,9 @@ class Toy:
             return sum(exchange == Exchange(kind, 200) for exchange in self.exchanges)
 
     def mark_dead(self, family: Family) -> None:
-        """The access token works no more, before its time; the refresh token does."""
+        """Its access tokens work no more, before their time; the refresh token does."""
         with self._lock:
-            family.access = f"dead-{family.access}"
+            family.alive.clear()
 
     def used(self, mark: str) -> list[str]:
         """The access tokens that calls with this path brought."""
@@ -144,6 +146,7 @@ class Toy:
                 return status, {"error": "invalid_grant"}
             family.generation += 1
             family.access = f"access-{family.generation}-{secrets.token_urlsafe(24)}"
+            family.alive.add(family.access)
             family.refresh = f"refresh-{family.generation}-{secrets.token_urlsafe(24)}"
             answer = {
                 "access_token": family.access,
@@ -186,14 +189,14 @@ class Toy:
                 return 503
             self.told.append(form["token"])
             for family in self.families:
-                if form["token"] in (family.access, family.refresh, *family.spent):
+                if form["token"] in (*family.alive, family.refresh, *family.spent):
                     family.ended = True
             return 200
 
     def owner(self, authorization: str) -> Family | None:
         token = authorization.removeprefix("Bearer ")
         with self._lock:
-            return next((one for one in self.families if one.access == token and not one.ended), None)
+            return next((one for one in self.families if token in one.alive and not one.ended), None)
 
     def called(self, path: str, authorization: str) -> None:
         with self._lock:
