@@ -47,7 +47,7 @@ fn view(config: &ProviderConfig) -> Result<CatalogProvider> {
     Ok(CatalogProvider {
         id: config.provider_id.clone(),
         name: provider.name.clone(),
-        display_name: provider.name.clone(),
+        display_name: provider.brand().to_owned(),
         category: serde_json::to_value(provider.category)
             .ok()
             .and_then(|value| value.as_str().map(str::to_owned))

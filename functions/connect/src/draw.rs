@@ -259,7 +259,7 @@ fn card(
         fields(provider, &here, typed)
     };
     Ok(Card {
-        name: provider.name.clone(),
+        name: provider.brand().to_owned(),
         monogram: provider.monogram.clone(),
         tile,
         state,

@@ -4,7 +4,7 @@
 use alter_api_types::connect::{ConnectMessage, MessageGrant, MessageMetadata};
 use alter_domain::{
     flow::connect::{PublicUrl, Visit},
-    model::{ConnectSession, Connected, SessionOutcome},
+    model::{ConnectSession, Connected, DENIED, SessionOutcome},
 };
 use askama::Template;
 use jiff::Timestamp;
@@ -18,8 +18,8 @@ pub(crate) struct DonePage {
     frame: Frame,
     app: String,
     connected: Vec<Line>,
-    /// Why nothing was connected.
-    ended: Option<String>,
+    /// What to say when nothing was connected.
+    ended: String,
     /// JSON for the page that opened this one.
     message: String,
     /// The one origin that it may go to.
@@ -44,8 +44,9 @@ impl DonePage {
             })
             .collect();
         let ended = match session.outcome(now) {
-            SessionOutcome::Ended { message, .. } => Some(message.to_owned()),
-            _ => None,
+            SessionOutcome::Ended { code: DENIED, .. } => format!("{} was given no access.", visit.app.name),
+            SessionOutcome::Ended { message, .. } => message.to_owned(),
+            _ => "A link works for 10 minutes. Go back to the app and start again.".to_owned(),
         };
         Self {
             frame: Frame::new(url),
@@ -110,11 +111,22 @@ fn add_result(url: &mut Url, session: &ConnectSession, visit: &Visit, now: Times
             .append_pair("operation", connected.operation.as_str())
             .append_pair("scopes", &connected.scopes.join(","))
             .append_pair("status", "active");
-    } else if let SessionOutcome::Ended { code, message } = session.outcome(now) {
+    } else {
+        let (code, message) = failure(session.outcome(now));
         query
-            .append_pair("alter_connect_error", code)
-            .append_pair("error_code", code)
-            .append_pair("error_description", message);
+            .append_pair("alter_connect_error", &code)
+            .append_pair("error_code", &code)
+            .append_pair("error_description", &message);
+    }
+}
+
+/// Code and message of a visit that made no grant.
+fn failure(outcome: SessionOutcome<'_>) -> (String, String) {
+    match outcome {
+        SessionOutcome::Ended { code, message } => (code.to_owned(), message.to_owned()),
+        SessionOutcome::Pending | SessionOutcome::Completed | SessionOutcome::Expired => {
+            ("session_expired".to_owned(), "The session expired before an account was connected.".to_owned())
+        }
     }
 }
 
@@ -126,6 +138,6 @@ fn identifier(connected: &Connected) -> String {
 fn name_of(visit: &Visit, id: &str) -> String {
     let config = visit.providers.iter().find(|provider| provider.offered.provider_id == id);
     let config = config.and_then(|provider| provider.config.as_ref());
-    let name = config.and_then(|config| config.definition().ok()).map(|provider| provider.name.clone());
+    let name = config.and_then(|config| config.definition().ok()).map(|provider| provider.brand().to_owned());
     name.unwrap_or_else(|| id.to_owned())
 }

@@ -106,6 +106,12 @@ pub(super) fn labels(provider: &Provider, report: &mut Report) {
         "an id has 1 to 50 lowercase letters and digits, with single dashes between",
     );
     report.require(is_label(&provider.name, 60), ProblemCode::Text, "name", "a name has 1 to 60 characters");
+    report.require(
+        is_label(provider.brand(), 60),
+        ProblemCode::Text,
+        "brand",
+        "a brand has 1 to 60 characters",
+    );
     let letters = (1..=2).contains(&provider.monogram.chars().count())
         && provider.monogram.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
     report.require(

@@ -47,7 +47,11 @@ use crate::catalogue::{Category, Certainty};
 pub struct Provider {
     /// Lowercase ASCII letters, digits and single dashes; what calls name.
     pub id: String,
+    /// As operators know it.
     pub name: String,
+    /// What its users call it, where that is something else: a page for them says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
     pub category: Category,
     /// Two letters at most, for where no logo is shown.
     pub monogram: String,
@@ -80,6 +84,13 @@ pub struct Provider {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     pub evidence: Evidence,
+}
+
+impl Provider {
+    /// What its users call it.
+    pub fn brand(&self) -> &str {
+        self.brand.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// How a first token is obtained.
