@@ -81,6 +81,10 @@ test("a denial comes back as RFC 6749 has it", async () => {
 test("a refresh token rotates, and the new pair works", async () => {
     const first = (await client.connect()).body;
     const second = await client.refresh(first.refresh_token);
+    const issued = await provider.control("issued");
+    for (const { access_token, refresh_token } of [first, second.body]) {
+        assert.ok(issued.access_tokens.includes(access_token) && issued.refresh_tokens.includes(refresh_token));
+    }
     assert.equal(second.status, 200);
     assert.notEqual(second.body.refresh_token, first.refresh_token);
     assert.equal((await client.call(second.body.access_token)).status, 200);

@@ -6,6 +6,12 @@ import { json, readJson } from "./http.mjs";
 export function control({ store, faults, settings, counters, client }) {
     const routes = {
         "GET /control/state": () => state(store, counters),
+        // For tests that make sure that none of these turns up anywhere.
+        "GET /control/issued": () => ({
+            access_tokens: [...store.issued.AccessToken],
+            refresh_tokens: [...store.issued.RefreshToken],
+            codes: [...store.issued.AuthorizationCode],
+        }),
         "POST /control/redirect_uris": ({ uris, client_id = client }) => {
             const metadata = store.get("Client", client_id);
             if (!metadata || !Array.isArray(uris)) throw bad("uris must be a list, client_id a client");

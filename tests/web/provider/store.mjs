@@ -11,6 +11,8 @@ export class Store {
     #items = new Map();
     /** How often a consumed refresh token or code was presented again while the first use was still under way. */
     races = 0;
+    /** Every token and code that was ever made, by kind: an opaque one is its own id. */
+    issued = Object.fromEntries(ISSUED.map((kind) => [kind, new Set()]));
 
     /** The factory that `oidc-provider` asks for an adapter of each kind. */
     adapter = (kind) => new Adapter(this, kind);
@@ -26,6 +28,7 @@ export class Store {
     }
 
     set(kind, id, payload) {
+        this.issued[kind]?.add(id);
         // The library's clock has whole seconds; what it calls expired is gone here in the same moment.
         const expiresAt = payload.exp === undefined ? Infinity : payload.exp * 1000;
         this.#items.set(`${kind}:${id}`, { kind, id, payload, expiresAt });
