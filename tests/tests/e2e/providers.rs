@@ -2,6 +2,7 @@
 
 use alter_domain::{
     api::GrantId,
+    flow::provider_usage,
     model::{Connection, ConnectionState, Permission},
     repo::{Connections, ProviderConfigs, Stored},
 };
@@ -189,6 +190,21 @@ async fn a_broken_connection_asks_to_be_connected_again() {
         (&json!(true), &json!(true))
     );
     assert_eq!(world.provider().await["usage"]["need_reconnect"], 1);
+}
+
+#[tokio::test]
+async fn counting_ends_somewhere_and_says_so() {
+    let world = World::new().await;
+    for account in ["ada@example.com", "bob@example.com", "carol@example.com"] {
+        world.connect(account).await;
+    }
+    let ports = world.app.vault.calm();
+    let config = ProviderConfigs(ports.table.as_ref()).get(world.app.id, "toy").await.unwrap().value;
+    let counted = async |limit| {
+        let usage = provider_usage(&ports, &config, limit).await.unwrap();
+        (usage.live_grants, usage.truncated)
+    };
+    assert_eq!((counted(2).await, counted(3).await), ((2, true), (3, false)));
 }
 
 #[tokio::test]

@@ -119,6 +119,7 @@ pub(crate) async fn run(context: &Context, command: GrantCommand) -> Result<()> 
                 Column::new("GRANT ID", "grant_id"),
                 Column::new("PROVIDER", "provider_id"),
                 Column::new("FOR", "principal"),
+                Column::flexible("ACCOUNT", "connection.account_identifier"),
                 Column::flexible("LABEL", "label"),
                 Column::new("STATUS", "status"),
                 Column::new("EXPIRES", "grant_policy.expires_at"),
