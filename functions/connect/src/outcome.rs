@@ -62,13 +62,13 @@ impl DonePage {
 
 fn message(visit: &Visit, now: Timestamp) -> ConnectMessage {
     match visit.session.outcome(now) {
-        SessionOutcome::Ended { code, message } => ConnectMessage::AlterConnectError {
-            error: code.to_owned(),
-            error_description: message.to_owned(),
-        },
-        _ => ConnectMessage::AlterConnectSuccess {
+        SessionOutcome::Completed => ConnectMessage::AlterConnectSuccess {
             grants: visit.session.connected().map(|(id, connected)| grant(visit, id, connected)).collect(),
         },
+        other => {
+            let (error, error_description) = failure(other);
+            ConnectMessage::AlterConnectError { error, error_description }
+        }
     }
 }
 

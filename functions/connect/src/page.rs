@@ -5,6 +5,7 @@ use std::sync::Arc;
 use alter_api_types::ConnectSessionId;
 use alter_domain::{
     flow::connect::{Begun, Browser, ConnectError, FieldProblem, PublicUrl, SessionToken},
+    model::SessionOutcome,
     web::PeerIp,
 };
 use axum::{
@@ -155,12 +156,12 @@ async fn shown(
     };
     let url = &state.service.public_url;
     let now = state.service.ports.clock.now();
-    if visit.session.finished_at.is_some() {
-        return page(StatusCode::OK, &DonePage::new(url, &visit, now));
+    if !visit.session.is_open(now) {
+        let gone = visit.session.outcome(now) == SessionOutcome::Expired;
+        let status = if gone { StatusCode::GONE } else { StatusCode::OK };
+        return page(status, &DonePage::new(url, &visit, now));
     }
-    let Some(browser) = browser.filter(|_| visit.session.is_open(now)) else {
-        return refused(state, &ConnectError::Expired);
-    };
+    let Some(browser) = browser else { return refused(state, &ConnectError::OtherBrowser) };
     match SessionPage::new(url, &visit, &browser.form_token(id), problems, typed) {
         Ok(drawn) => {
             let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };

@@ -96,6 +96,27 @@ async fn b052_a_session_expires_after_ten_minutes() {
 }
 
 #[tokio::test]
+async fn a_visit_that_was_just_left_counts_with_what_was_connected() {
+    let stage = Stage::of(&[definition("toy"), definition("two")]).await;
+    let body = json!({ "return_url": "https://app.example/done" });
+    let (session, unused) = (stage.session(body.clone()).await, stage.session(body).await);
+    let (mut browser, page) = stage.connect(&session, "alice").await;
+    let mut other = stage.browser();
+    let unused_page = other.open(&unused).await;
+    assert_eq!(stage.poll(&session).await["status"], "pending");
+    stage.vault.clock.advance(600);
+    let result = stage.poll(&session).await;
+    assert_eq!(result["status"], "completed");
+    assert_eq!(result["grants"].as_array().unwrap().len(), 1);
+    assert_eq!(browser.visit(&page.at).await.message()["type"], "alter_connect_success");
+    // The page of a visit that came to nothing says so, and tells the app where it can.
+    let late = other.visit(&unused_page.at).await;
+    assert_eq!(late.answer.status, 410);
+    assert_eq!(late.message()["error"], "session_expired");
+    assert!(late.data("return").unwrap().contains("alter_connect_error=session_expired"));
+}
+
+#[tokio::test]
 async fn b053_a_finished_session_takes_nothing_more_and_tells_its_result_for_an_hour() {
     let stage = Stage::new().await;
     let session = stage.session(json!({})).await;

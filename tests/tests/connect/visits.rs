@@ -170,7 +170,7 @@ async fn what_the_user_has_to_fill_in_is_asked_for_and_checked() {
     let mut browser = stage.browser();
     let page = browser.open(&session).await;
     page.shows("For example: my-shop");
-    for (typed, complaint) in [("", "Shop is needed to go on."), ("evil.example/", "Shop must be one part")] {
+    for (typed, complaint) in [("", "This is needed to go on."), ("evil.example/", "This must be one part")] {
         let answer = browser.press(&page, "start", &[("provider", "toy"), ("value_shop", typed)]).await;
         assert_eq!(answer.status, 422);
         assert!(answer.text().contains(complaint), "{}", answer.text());

@@ -135,9 +135,9 @@ impl Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionOutcome<'a> {
     Pending,
-    /// Finished, with at least one grant.
+    /// At least one grant was made.
     Completed,
-    /// Finished without a grant.
+    /// It ended without a grant.
     Ended {
         code: &'a str,
         message: &'a str,
@@ -207,12 +207,17 @@ impl ConnectSession {
         Self { finished_at: self.finished_at.or(Some(now)), ..self }
     }
 
+    /// A visit that was left without a word counts, when its time is over, as finished with what was connected.
     pub fn outcome(&self, now: Timestamp) -> SessionOutcome<'_> {
-        if self.finished_at.is_none() {
-            return if now < self.expires_at { SessionOutcome::Pending } else { SessionOutcome::Expired };
+        let finished = self.finished_at.is_some();
+        if !finished && now < self.expires_at {
+            return SessionOutcome::Pending;
         }
         if self.connected().next().is_some() {
             return SessionOutcome::Completed;
+        }
+        if !finished {
+            return SessionOutcome::Expired;
         }
         let failed = self.providers.iter().find_map(|provider| match &provider.progress {
             Progress::Failed { code, message, .. } => Some((code.as_str(), message.as_str())),

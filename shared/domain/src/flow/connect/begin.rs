@@ -140,9 +140,9 @@ impl ConnectService {
                 Some(value) => values
                     .set(provider, &variable.name, value)
                     .err()
-                    .map(|_| format!("{} must be {}.", variable.label, variable.shape.expectation())),
+                    .map(|_| format!("This must be {}.", variable.shape.expectation())),
                 None if variable.optional || variable.default.is_some() => None,
-                None => Some(format!("{} is needed to go on.", variable.label)),
+                None => Some("This is needed to go on.".to_owned()),
             };
             problems.extend(problem.map(|message| FieldProblem {
                 provider_id: provider.id.clone(),
