@@ -12,7 +12,10 @@ use std::{
 use alter_adapter_local::SqliteTable;
 use alter_api_types::{AppId, EventId, GrantId, Id, OrgId};
 use alter_domain::{
-    model::{Actor, ActorKind, AuditEvent, EventKind, Grant, GrantPolicy, GrantState, Phase, Principal},
+    model::{
+        Actor, ActorKind, AuditEvent, EventKind, Grant, GrantPolicy, GrantSource, GrantState, Phase,
+        Principal,
+    },
     port::{Clock, SystemClock, Table as _},
     repo::{AuditFilter, AuditPage, AuditRows, AuditScope, Grants, Order},
 };
@@ -111,7 +114,7 @@ impl Store {
             let grant = Grant {
                 id: id::<GrantId>(past, number),
                 app_id: app,
-                secret_id: fixed(5),
+                source: GrantSource::ManagedSecret { secret_id: fixed(5) },
                 credential_id: fixed(6),
                 provider_id: "p".to_owned(),
                 principal: Principal::System,
