@@ -39,7 +39,9 @@ pub use providers::{
     set_client_secret, switch_provider, update_provider,
 };
 pub use record::{Subject, recorded};
-pub use refresh::{Fresh, Need, Refresher, Timing, keep_alive_at, need, refreshable, token_facts, token_fields};
+pub use refresh::{
+    Fresh, Need, Refresher, Timing, keep_alive_at, need, refreshable, token_facts, token_fields,
+};
 pub use respond::{Collected, PROXY_REPLY_LIMIT};
 pub use revocations::Revoker;
 pub use secrets::{NewSecret, SecretChange, create_secret, delete_secret, replace_value, update_secret};

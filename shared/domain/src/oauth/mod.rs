@@ -29,8 +29,8 @@ mod values;
 pub use api::{api_base_url, api_headers, api_hosts};
 pub use assertion::{AssertionError, check_private_key, one_line_pem};
 pub use authorize::{
-    AuthorizationRequest, Callback, CallbackError, IssuerError, authorization_url, check_issuer, requested_scopes,
-    sends_pkce,
+    AuthorizationRequest, Callback, CallbackError, IssuerError, authorization_url, check_issuer,
+    requested_scopes, sends_pkce,
 };
 pub use check::{MAX_DEFINITION_BYTES, MAX_PROBLEMS, Problem, ProblemCode, check};
 pub use client::Client;
