@@ -154,8 +154,13 @@ impl GrantStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum GrantSource {
-    ManagedSecret { secret_id: SecretId },
-    OAuth { connection_id: ConnectionId },
+    ManagedSecret {
+        secret_id: SecretId,
+    },
+    #[serde(rename = "oauth")]
+    OAuth {
+        connection_id: ConnectionId,
+    },
 }
 
 impl GrantSource {
