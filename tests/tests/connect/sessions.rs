@@ -238,6 +238,20 @@ async fn the_record_tells_who_asked_and_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn a_provider_that_refuses_is_on_the_record() {
+    let stage = Stage::new().await;
+    let session = stage.session(json!({})).await;
+    let mut browser = stage.browser();
+    let page = browser.open(&session).await;
+    let back = stage.provider.allow(&browser.start(&page, "toy").await, "alice");
+    stage.provider.answer_next(401, json!({ "error": "invalid_client" }));
+    browser.come_back(&back).await.shows("Only the app&#39;s operator can change that.");
+    let events = stage.vault.audit.events();
+    let event = events.iter().find(|event| event.kind == EventKind::ConnectDeclined).unwrap();
+    assert_eq!((&*event.detail["code"], &*event.detail["provider_id"]), ("invalid_client", "toy"));
+}
+
+#[tokio::test]
 async fn nothing_happens_that_is_not_on_the_record() {
     let stage = Stage::new().await;
     let session = stage.session(json!({})).await;

@@ -228,6 +228,21 @@ async fn tokens_that_cannot_be_kept_make_nothing() {
 }
 
 #[tokio::test]
+async fn tokens_that_no_call_could_use_are_ended_at_once() {
+    let mut toy = definition("toy");
+    toy["variables"] =
+        json!([{ "name": "tenant", "label": "Tenant", "source": "operator", "shape": "word" }]);
+    // The operator has given no value, and only calls need it.
+    toy["api"]["headers"] = json!({ "x-tenant": "{tenant}" });
+    let stage = Stage::of(&[toy]).await;
+    let session = stage.session(json!({ "direct": true })).await;
+    stage.connect(&session, "alice").await;
+    assert_eq!(stage.poll(&session).await["error"]["error_code"], "connect_config_error");
+    assert_eq!(stage.grants().await, []);
+    assert_eq!(stage.provider.revoked().len(), 1);
+}
+
+#[tokio::test]
 async fn a_visit_that_was_ended_meanwhile_makes_nothing_of_the_answer() {
     let stage = Stage::of(&[definition("toy"), definition("two")]).await;
     let session = stage.session(json!({})).await;

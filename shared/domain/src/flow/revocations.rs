@@ -81,7 +81,7 @@ impl Revoker {
         let again = task.value.clone().again(now);
         if let Some(next) = &again {
             let claimed = Stored { value: next.clone(), version: task.version };
-            match tasks.postpone(&claimed).await.map_err(Error::from) {
+            match tasks.postpone(&claimed).await {
                 Ok(()) => {}
                 Err(Error::Conflict { .. }) => return Ok(()),
                 Err(other) => return Err(other),

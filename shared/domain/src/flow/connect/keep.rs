@@ -108,6 +108,7 @@ impl ConnectService {
             Ok(delivery) => delivery,
             Err(error) => {
                 tracing::error!(provider = provider.id, %error, "a connection cannot be used and is not kept");
+                self.end_now(provider, &client, &obtained).await;
                 self.failed(&session, &config.provider_id, MISCONFIGURED).await?;
                 return Ok(());
             }

@@ -20,7 +20,7 @@ use crate::{
         ConnectSession, Connected, Connection, ConnectionState, EventKind, Grant, GrantRef, GrantSource,
         GrantState, GrantStatus, Operation, Progress, REFRESH_TOKEN, Receipt, Surface, TokenFacts,
     },
-    oauth::{CurrentTokens, RefreshKind},
+    oauth::{Client, CurrentTokens, Obtained, Provider, RefreshKind, RevokeError},
     port::Op,
     repo::{ConnectSessions, Connections, Credentials, Grants, Stored},
     secret::Secret,
@@ -182,13 +182,18 @@ impl ConnectService {
         }
         if let Err(error) = self.disown(session, fresh).await {
             tracing::warn!(%error, "tokens that are not kept are ended without a task");
-            let tokens = &fresh.obtained.tokens;
-            let current =
-                CurrentTokens { access: &tokens.access_token, refresh: tokens.refresh_token.as_ref() };
-            let told =
-                self.engine().revoke(fresh.provider, &fresh.client, &fresh.obtained.values, &current).await;
-            if let Err(error) = told {
-                tracing::error!(provider = fresh.provider.id, %error, "tokens that are not kept were not ended");
+            self.end_now(fresh.provider, &fresh.client, &fresh.obtained).await;
+        }
+    }
+
+    /// Tells the provider once, where no task can be left behind.
+    pub(super) async fn end_now(&self, provider: &Provider, client: &Client<'_>, obtained: &Obtained) {
+        let tokens = &obtained.tokens;
+        let current = CurrentTokens { access: &tokens.access_token, refresh: tokens.refresh_token.as_ref() };
+        match self.engine().revoke(provider, client, &obtained.values, &current).await {
+            Ok(()) | Err(RevokeError::NotSupported) => {}
+            Err(error) => {
+                tracing::error!(provider = provider.id, %error, "tokens that are not kept were not ended");
             }
         }
     }

@@ -40,12 +40,21 @@ impl ConnectService {
         let session = self.of_browser(id, browser).await?.value;
         let table = self.ports.table.as_ref();
         let app = Apps(table).get(session.org_id, session.app_id).await?.value;
-        let mut providers = Vec::with_capacity(session.providers.len());
-        for offered in &session.providers {
-            let config = ProviderConfigs(table).find(session.app_id, &offered.provider_id).await?;
-            let config = config.map(|config| config.value).filter(ProviderConfig::is_enabled);
-            providers.push(VisitedProvider { offered: offered.clone(), config });
-        }
+        let configs = ProviderConfigs(table);
+        let mut known: Vec<ProviderConfig> = match session.providers.as_slice() {
+            [only] => {
+                let found = configs.find(session.app_id, &only.provider_id).await?;
+                found.map(|config| config.value).into_iter().collect()
+            }
+            // One read for all of them.
+            _ => configs.all(session.app_id).await?,
+        };
+        known.retain(ProviderConfig::is_enabled);
+        let visited = session.providers.iter().map(|offered| {
+            let config = known.iter().find(|config| config.provider_id == offered.provider_id);
+            VisitedProvider { offered: offered.clone(), config: config.cloned() }
+        });
+        let providers = visited.collect();
         Ok(Visit { session, app, providers })
     }
 
@@ -113,12 +122,7 @@ impl ConnectService {
         code: String,
         ip: Option<IpAddr>,
     ) -> Result<ConnectSession> {
-        let detail = BTreeMap::from([
-            ("session_id".to_owned(), session.id.to_string()),
-            ("provider_id".to_owned(), provider_id.to_owned()),
-            ("code".to_owned(), code.clone()),
-        ]);
-        let subject = subject(session, EventKind::ConnectDeclined, ip, detail);
+        let subject = no(session, provider_id, &code, ip);
         let at = self.ports.clock.now();
         let change = self.change(session.id, |session| {
             let progress = Progress::Declined { code: code.clone(), at };
@@ -127,7 +131,8 @@ impl ConnectService {
         recorded(&self.ports, subject, change).await
     }
 
-    /// Takes in a failure that the user may try again.
+    /// Takes in a failure that the user may try again. It is on the record too, as far as there is one to be had: whoever waits
+    /// for an answer is told in any case.
     pub(super) async fn failed(
         &self,
         session: &ConnectSession,
@@ -135,12 +140,27 @@ impl ConnectService {
         (code, message): (&str, &str),
     ) -> Result<ConnectSession> {
         let at = self.ports.clock.now();
-        self.change(session.id, |session| {
+        let change = self.change(session.id, |session| {
             let progress = Progress::Failed { code: code.to_owned(), message: message.to_owned(), at };
             session.settle(provider_id, progress, at)
-        })
-        .await
+        });
+        let session = change.await?;
+        let subject = no(&session, provider_id, code, None);
+        if let Err(error) = recorded(&self.ports, subject, async { Ok(()) }).await {
+            tracing::error!(session = %session.id, code, %error, "a failure to connect is not on the record");
+        }
+        Ok(session)
     }
+}
+
+/// Somebody, or something, said no.
+fn no(session: &ConnectSession, provider_id: &str, code: &str, ip: Option<IpAddr>) -> Subject {
+    let detail = BTreeMap::from([
+        ("session_id".to_owned(), session.id.to_string()),
+        ("provider_id".to_owned(), provider_id.to_owned()),
+        ("code".to_owned(), code.to_owned()),
+    ]);
+    subject(session, EventKind::ConnectDeclined, ip, detail)
 }
 
 /// An event of the Connect page: whoever asked for the session answers for it, from the browser's address.
