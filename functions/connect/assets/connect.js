@@ -30,7 +30,8 @@
     addEventListener("pageshow", (event) => {
       if (event.persisted) location.reload();
     });
-    const wrong = document.querySelector("[aria-invalid]");
+    // What went wrong is where reading goes on.
+    const wrong = document.querySelector("[aria-invalid], .notice");
     if (wrong) wrong.focus();
     const straight = document.getElementById("straight");
     if (straight) straight.requestSubmit();
