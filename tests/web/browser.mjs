@@ -11,6 +11,9 @@ const AXE = fileURLToPath(import.meta.resolve("axe-core/axe.min.js"));
 /** WCAG 2.2, levels A and AA. */
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
+/** For whatever a test waits for in a browser. */
+const TIMEOUT_MS = 15_000;
+
 const PHONE = { width: 390, height: 844 };
 const DESKTOP = { width: 1280, height: 800 };
 /** How each page is looked at. */
@@ -36,6 +39,7 @@ export function launch() {
 export async function open(browser, { viewport = DESKTOP, colorScheme = "light", phone = false, ...more } = {}) {
     const touch = phone ? { isMobile: true, hasTouch: true, userAgent: PHONE_AGENT, viewport: PHONE } : { viewport };
     const context = await browser.newContext({ colorScheme, reducedMotion: "reduce", ...touch, ...more });
+    context.setDefaultTimeout(TIMEOUT_MS);
     const complaints = [];
     await context.exposeBinding("__violation", (_, violation) => {
         complaints.push(`content security policy: ${violation}`);
@@ -46,7 +50,10 @@ export async function open(browser, { viewport = DESKTOP, colorScheme = "light",
         });
     });
     context.on("console", (message) => {
-        if (message.type() === "error") complaints.push(`console: ${message.text()}`);
+        // A browser asks every site for an icon of its own accord; whether there is one is not the page's business.
+        const { url } = message.location();
+        if (message.type() !== "error" || url.endsWith("/favicon.ico")) return;
+        complaints.push(`console: ${message.text()} (${url})`);
     });
     context.on("weberror", (error) => complaints.push(`uncaught: ${error.error()}`));
     context.on("request", (request) => {

@@ -1,9 +1,11 @@
 /** The real binary, its operator's side, and calls signed as the published clients sign them. */
 
+import { execFile } from "node:child_process";
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { start } from "./program.mjs";
 
@@ -17,8 +19,11 @@ export async function startVault({ args = [] } = {}) {
     const dataDir = join(directory, "data");
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ALTER_")));
     const serve = ["--data-dir", dataDir, "--output", "json", "serve", "--durability", "process"];
-    const run = (listen) =>
-        start(BINARY, [...serve, "--listen", listen, "--allow-loopback-http", ...args], { env, cwd: directory });
+    const run = (listen, more = {}) =>
+        start(BINARY, [...serve, "--listen", listen, "--allow-loopback-http", ...args], {
+            env: { ...env, ...more },
+            cwd: directory,
+        });
     let program;
     try {
         program = await run("127.0.0.1:0");
@@ -35,6 +40,8 @@ class Vault {
     #program;
     #run;
     #directory;
+    /** Seconds by which the vault's clock is ahead. */
+    #ahead = 0;
 
     constructor(program, run, directory, token) {
         this.#program = program;
@@ -75,14 +82,22 @@ class Vault {
     /** A signed call of an app: `{status, headers, body}`. */
     signed(key, method, target, body, options) {
         const text = body === undefined ? undefined : JSON.stringify(body);
-        return this.#send(method, target, sign(key, method, target, text, options), text);
+        const now = Math.floor(Date.now() / 1000) + this.#ahead;
+        return this.#send(method, target, sign(key, method, target, text, { now, ...options }), text);
     }
 
     /** Ends it as a crash would, and starts it again on the same data and the same port. */
     async crash() {
         const { host } = new URL(this.baseUrl);
         await this.#program.kill();
-        this.#program = await this.#run(host);
+        const env = this.#ahead === 0 ? {} : { CLOCK_SHIFT: String(this.#ahead), LD_PRELOAD: await clock(this.#directory) };
+        this.#program = await this.#run(host, env);
+    }
+
+    /** Lets time pass for the vault, which is started again for it. No other clock moves. */
+    async pass(seconds) {
+        this.#ahead += seconds;
+        await this.crash();
     }
 
     /** Stops it in an orderly way and removes its data; a vault that ends with an error is one. */
@@ -96,7 +111,10 @@ class Vault {
 
     async #send(method, target, headers, body) {
         const typed = body === undefined ? headers : { ...headers, "content-type": "application/json" };
-        const reply = await fetch(this.baseUrl + target, { method, headers: typed, body, redirect: "manual" });
+        const sent = fetch(this.baseUrl + target, { method, headers: typed, body, redirect: "manual" });
+        const reply = await sent.catch((error) => {
+            throw new Error(`${method} ${target}: ${error.cause ?? error}; the vault's log:\n${this.log}`);
+        });
         const text = await reply.text();
         const isJson = reply.headers.get("content-type")?.includes("json");
         return { status: reply.status, headers: reply.headers, body: isJson ? JSON.parse(text) : text };
@@ -151,6 +169,14 @@ export function sign(key, method, target, body = "", { now, nonce, caller } = {}
             "x-alter-caller-type": "service",
         }),
     };
+}
+
+/** Builds what sets a program's clock forward. */
+async function clock(directory) {
+    const library = join(directory, "clock.so");
+    const source = join(import.meta.dirname, "clock.c");
+    await promisify(execFile)("cc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"]);
+    return library;
 }
 
 function canonical(target) {

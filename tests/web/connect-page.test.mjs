@@ -1,0 +1,64 @@
+/**
+ * The quality of Connect's pages: each state at phone and desktop width, in light and in dark, for eyes, keyboards and screen
+ * readers. With `SCREENSHOTS` set, each is kept as a picture.
+ */
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { LOOKS, accessibility, screenshot } from "./browser.mjs";
+import { startStage } from "./connect.mjs";
+import { STATES } from "./states.mjs";
+
+let stage;
+before(async () => {
+    stage = await startStage();
+});
+after(() => stage.close());
+
+/** Where content has to reflow (WCAG 2.2, 1.4.10), and the size of the window that the package opens. */
+const NARROW = { width: 320, height: 640 };
+const POPUP = { width: 500, height: 700 };
+
+for (const [name, reach] of Object.entries(STATES)) {
+    test(`${name}: axe finds nothing in any look, nothing is too wide, nothing is complained of`, async () => {
+        await reach(stage, async (page, complaints) => {
+            const problems = [];
+            const note = (how, found) => problems.push(...found.map((problem) => `${how}: ${problem}`));
+            for (const { name: look, viewport, colorScheme } of LOOKS) {
+                await page.setViewportSize(viewport);
+                await page.emulateMedia({ colorScheme });
+                await screenshot(page, `${name}-${look}`);
+                note(look, [...(await accessibility(page)), ...(await overflow(page))]);
+            }
+            for (const [how, viewport] of Object.entries({ narrow: NARROW, popup: POPUP })) {
+                await page.setViewportSize(viewport);
+                await screenshot(page, `${name}-${how}`);
+                note(how, await overflow(page));
+            }
+            await page.setViewportSize(LOOKS[0].viewport);
+            await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
+            await screenshot(page, `${name}-large`);
+            note("text twice as large", await overflow(page));
+            assert.deepEqual(problems, []);
+            assert.deepEqual(complaints(), []);
+            assert.equal(await page.locator("h1:visible").count(), 1, "headings of the first level");
+        });
+    });
+}
+
+/** What sticks out of the window, or out of its own box, by more than rounding. What is for screen readers alone does not count. */
+function overflow(page) {
+    return page.evaluate(() => {
+        const shown = [...document.querySelectorAll("body, body *")].filter((element) => {
+            const { width, height } = element.getBoundingClientRect();
+            return width > 1 && height > 1;
+        });
+        const wide = shown.filter((element) => {
+            const { left, right } = element.getBoundingClientRect();
+            const isBox = getComputedStyle(element).display !== "inline" && element.tagName !== "SELECT";
+            return left < -1 || right > innerWidth + 1 || (isBox && element.scrollWidth > element.clientWidth + 1);
+        });
+        return wide.map((element) => `${element.tagName}.${element.className} is ${element.scrollWidth} wide`);
+    });
+}
