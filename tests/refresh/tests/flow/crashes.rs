@@ -10,7 +10,7 @@ use std::{
 
 use alter_domain::{
     Error,
-    model::{ConnectionState, Deposit, EventKind, Phase, Receipt, TokenFacts},
+    model::{Connection, ConnectionState, EventKind, Phase, Receipt, TokenFacts},
     port::{Expect, Item, Key, Op, Page, Query, StoreError, Table, TableName, Version, Work},
     repo::{Connections, Credentials, Revocations, Stored},
 };
@@ -188,7 +188,9 @@ async fn a_holder_that_comes_late_stores_what_the_next_one_has_not_got_yet() {
     let next = tokio::spawn(async move { world.call_within(LONG).await.map(|fresh| fresh.0.seal_version) });
     assert_eq!(slow.await.unwrap().unwrap(), 2);
     let connection = scene.connection().await.value;
-    assert_eq!((connection.seal_version, connection.lease), (2, None));
+    assert_eq!(connection.seal_version, 2);
+    let rest = connection.lease.expect("the other's request is still under way");
+    assert_eq!((rest.attempts, rest.first_sent_at), (0, None));
     scene.assert_in_step().await;
     assert_eq!(next.await.unwrap().unwrap(), 2);
     scene.assert_in_step().await;
@@ -352,8 +354,8 @@ async fn a_user_who_connects_again_meanwhile_is_believed() {
     let sealer = scene.keys.sealer();
     let sealed =
         sealer.seal_credential(&scene.ports, value.org_id, value.app_id, place, &fields).await.unwrap();
-    let Deposit::Put(renewed) = value.deposit(1, facts, None) else { panic!("nothing newer is there") };
-    let renewed = Stored { value: *renewed, version };
+    let renewed = Connection { seal_version: 2, tokens: facts, lease: None, ..value };
+    let renewed = Stored { value: renewed, version };
     Connections(scene.table.as_ref()).store_tokens(&renewed, &sealed, None).await.unwrap();
     assert_eq!(caller.await.unwrap().unwrap(), 2);
     let (connection, tokens) = scene.stored().await;

@@ -59,8 +59,7 @@ impl Material {
             .sealer
             .seal_credential(&inner.ports, connection.org_id, connection.app_id, place, &opened)
             .await?;
-        let mut values = config.values.clone();
-        values.extend(&connection.values);
+        let values = connection.values.with_operators(config.definition()?, &config.values);
         Ok(Self { tokens: opened, client, values })
     }
 

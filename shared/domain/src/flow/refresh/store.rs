@@ -68,7 +68,8 @@ async fn try_keep(
     loop {
         let Stored { value, version } = present;
         let revoked = value.clone();
-        let next = match value.deposit(attempt.seal_version, facts, tokens.scopes.clone()) {
+        let (now, scopes) = (inner.ports.clock.now(), tokens.scopes.clone());
+        let next = match value.deposit(attempt, facts, scopes, now, inner.timing.lease) {
             Deposit::Put(next) => Stored { value: *next, version },
             Deposit::Superseded => return Ok(Kept::Superseded),
             Deposit::Orphaned => {
