@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from alter_sdk import AlterSDKError, App
+
+from oauth_provider import OAuthProvider
 from portal import Portal, Tenant
 from upstream import Upstream
 from vault import Vault
@@ -85,3 +87,25 @@ def refused() -> Refused:
         return error
 
     return check
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OAuthProvider]:
+    log = tmp_path_factory.mktemp("provider") / "log"
+    with contextlib.closing(OAuthProvider(log)) as provider:
+        yield provider
+
+
+@pytest.fixture
+def connected(tenant: Tenant, provider: OAuthProvider) -> Tenant:
+    """An app that is registered at the provider."""
+    provider.register(tenant)
+    return tenant
+
+
+@pytest.fixture
+def several(connected: Tenant, provider: OAuthProvider) -> Tenant:
+    """An app with three providers."""
+    for name in ("calendar", "photos"):
+        provider.register(connected, name)
+    return connected

@@ -109,6 +109,19 @@ class Tenant:
     def revoke_grant(self, grant_id: str) -> None:
         self.call("POST", f"/grants/{grant_id}/revoke", {})
 
+    def grant_view(self, grant_id: str) -> dict[str, Any]:
+        return self.call("GET", f"/grants/{grant_id}")
+
+    def add_provider(self, definition: dict[str, Any], **registration: Any) -> dict[str, Any]:
+        """Registers the app at an OAuth provider; the answer has the redirect URI to enter there."""
+        return self.call("POST", "/providers", {"definition": definition, **registration})
+
+    def change_provider(self, provider_id: str, **fields: Any) -> dict[str, Any]:
+        return self.call("PATCH", f"/providers/{provider_id}", fields)
+
+    def switch_provider(self, provider_id: str, on: bool) -> None:
+        self.call("POST", f"/providers/{provider_id}/{'enable' if on else 'disable'}")
+
     def agent(self) -> Bot:
         name = f"bot-{next(_numbers)}"
         agent_id = self.call("POST", "/agents", {"name": name})["agent_id"]

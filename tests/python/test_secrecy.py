@@ -5,54 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import sqlite3
-import traceback
-import urllib.parse
 
 import pytest
 from alter_sdk import AlterSDKError
-from portal import dump
+
+from leaks import everything, leaks, spellings, written
 
 FORMS = ["raw", "base64", "base64url", "percent", "query"]
-
-
-def spellings(secret: str) -> dict[str, bytes]:
-    """How the secret could be written down; of base64, what does not depend on the neighbours, at each offset."""
-    raw = secret.encode()
-    found = {
-        "raw": raw,
-        "percent": "".join(f"%{byte:02x}" for byte in raw).encode(),
-        "quoted": urllib.parse.quote_plus(secret).encode(),
-        "hex": raw.hex().encode(),
-        "json": dump(secret)[1:-1].encode(),
-    }
-    for offset in range(3):
-        for name, encode in [("base64", base64.b64encode), ("base64url", base64.urlsafe_b64encode)]:
-            found[f"{name} at {offset}"] = encode(b"\0" * offset + raw)[4:-4]
-    return found
-
-
-def leaks(secret: str, data: bytes) -> list[str]:
-    lower = data.lower()
-    either_case = ("percent", "hex")
-    return [
-        name for name, text in spellings(secret).items() if text in (lower if name in either_case else data)
-    ]
-
-
-def everything(thing: object) -> bytes:
-    """All that a caller can get out of a result or an error."""
-    parts = [repr(thing), str(thing), dump(getattr(thing, "__dict__", {}))]
-    if isinstance(thing, BaseException):
-        parts += traceback.format_exception(thing)
-        parts += [repr(part) for part in (thing.args, thing.__cause__, thing.__context__)]
-        parts.append(dump(getattr(thing, "details", {})))
-    if hasattr(thing, "model_dump_json"):
-        parts.append(thing.model_dump_json())
-    data = "\n".join(parts).encode()
-    if hasattr(thing, "body_bytes"):
-        data += thing.body_bytes()
-    return data
 
 
 def test_the_search_finds_what_it_should() -> None:
@@ -145,13 +104,7 @@ async def test_nothing_that_a_caller_or_operator_can_see_holds_it(tenant, vault,
     assert leaks(tenant.secret, caplog.text.encode()) == [] and tenant.key not in caplog.text
     log = vault.log.read_bytes()
     assert leaks(tenant.secret, log) == [] and tenant.key.encode() not in log
-    files = [path for path in vault.data_dir.rglob("*") if path.is_file()]
-    stored = b"".join(path.read_bytes() for path in files)
+    stored = written(vault.data_dir)
     assert tenant.app_id.encode() in stored, "the search looks where the store is"
     assert leaks(tenant.secret, stored) == []
     assert tenant.key.encode() not in stored
-    databases = [path for path in files if path.read_bytes()[:15] == b"SQLite format 3"]
-    assert databases
-    for path in databases:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-            assert leaks(tenant.secret, "\n".join(database.iterdump()).encode()) == []

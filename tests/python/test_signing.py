@@ -264,24 +264,24 @@ async def test_a_clock_that_is_a_little_wrong_is_fine(tenant, monkeypatch, skew)
 
 async def test_a_narrowed_client_is_narrower_and_says_so_in_its_signature(tenant, upstream, refused) -> None:
     async with tenant.sdk() as app:
-        reader = app.with_constraints(scopes=["grants:read"])
-        assert (await reader.list_grants()).total == 1
         url = upstream.url("/status/200?narrowed")
-        error = await refused(
-            InsufficientScopeError,
-            "insufficient_scope",
-            reader.proxy_request("GET", url, grant_id=tenant.grant_id),
-        )
+        async with app.with_constraints(scopes=["grants:read"]) as reader:
+            assert (await reader.list_grants()).total == 1
+            error = await refused(
+                InsufficientScopeError,
+                "insufficient_scope",
+                reader.proxy_request("GET", url, grant_id=tenant.grant_id),
+            )
         assert error.granted == ["grants:read"]
-        wider = app.with_constraints(scopes=["grants:read", "keys:admin"])
-        await refused(BackendError, "constraint_not_narrowing", wider.list_grants())
+        async with app.with_constraints(scopes=["grants:read", "keys:admin"]) as wider:
+            await refused(BackendError, "constraint_not_narrowing", wider.list_grants())
         rule = {"rule_type": "json_match", "rule_body": {"when": {"method": "POST"}, "effect": "deny"}}
-        ruled = app.with_constraints(rule=rule)
-        await refused(
-            BackendError,
-            "constraint_not_supported",
-            ruled.proxy_request("GET", url, grant_id=tenant.grant_id),
-        )
+        async with app.with_constraints(rule=rule) as ruled:
+            await refused(
+                BackendError,
+                "constraint_not_supported",
+                ruled.proxy_request("GET", url, grant_id=tenant.grant_id),
+            )
         # The parent is as it was.
         assert (await app.proxy_request("GET", url, grant_id=tenant.grant_id)).status_code == 200
     assert len(upstream.seen("narrowed")) == 1

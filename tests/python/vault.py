@@ -6,13 +6,13 @@ import dataclasses
 import json
 import os
 import pathlib
-import queue
 import signal
 import subprocess
-import threading
+from typing import Any
+
+from program import first_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-START_SECONDS = 20
 
 
 def binary() -> pathlib.Path:
@@ -26,42 +26,11 @@ def binary() -> pathlib.Path:
 
 
 @dataclasses.dataclass
-class Vault:
-    """`alter demo --json`: a vault with one app, ready to call."""
+class Running:
+    """A vault that runs: the process, and where it logs."""
 
     process: subprocess.Popen[bytes]
     log: pathlib.Path
-    base_url: str
-    app_key: str
-    app_id: str
-    grant_id: str
-    revocable_grant_id: str
-    provider: str
-    upstream_url: str
-    operator_token: str
-    data_dir: pathlib.Path
-
-    @classmethod
-    def start(cls, log: pathlib.Path) -> Vault:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ALTER_")}
-        with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                [binary(), "demo", "--json"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=environment,
-            )
-        try:
-            document = json.loads(_line(process))
-            known = {field.name for field in dataclasses.fields(cls)} - {"process", "log"}
-            values = {name: document[name] for name in known}
-            values["data_dir"] = pathlib.Path(values["data_dir"])
-            return cls(process=process, log=log, **values)
-        except BaseException as error:
-            process.kill()
-            process.wait()
-            raise RuntimeError(f"the vault did not start:\n{log.read_text()}") from error
 
     def stop(self) -> int:
         """Asks it to stop and returns its exit code; a vault that does not go is an error."""
@@ -75,8 +44,65 @@ class Vault:
                 self.process.stdout.close()
 
 
-def _line(process: subprocess.Popen[bytes]) -> bytes:
-    """The first line of its output; read by a thread, so that the wait has a bound."""
-    lines: queue.Queue[bytes] = queue.Queue()
-    threading.Thread(target=lambda: lines.put(process.stdout.readline()), daemon=True).start()
-    return lines.get(timeout=START_SECONDS)
+@dataclasses.dataclass
+class Vault(Running):
+    """`alter demo --json`: a vault with one app, ready to call."""
+
+    base_url: str
+    app_key: str
+    app_id: str
+    grant_id: str
+    revocable_grant_id: str
+    provider: str
+    upstream_url: str
+    operator_token: str
+    data_dir: pathlib.Path
+
+    @classmethod
+    def start(cls, log: pathlib.Path) -> Vault:
+        process, document = launch(log, "demo", "--json")
+        known = {field.name for field in dataclasses.fields(cls)} - {"process", "log"}
+        values = {name: document[name] for name in known}
+        values["data_dir"] = pathlib.Path(values["data_dir"])
+        return cls(process=process, log=log, **values)
+
+
+@dataclasses.dataclass
+class Served(Running):
+    """`alter serve` on a data directory of its own."""
+
+    base_url: str
+    operator_token: str
+    data_dir: pathlib.Path
+
+    @classmethod
+    def start(cls, directory: pathlib.Path, *arguments: str, **environment: str) -> Served:
+        log, data_dir = directory / "log", directory / "data"
+        serve = ["serve", "--listen", "127.0.0.1:0", "--durability", "process", "--allow-loopback-http"]
+        where = ["--data-dir", str(data_dir), "--output", "json"]
+        process, document = launch(log, *where, *serve, *arguments, **environment)
+        token = pathlib.Path(document["operator_token_file"]).read_text().strip()
+        return cls(process, log, document["base_url"], token, data_dir)
+
+
+def launch(
+    log: pathlib.Path, *arguments: str, **environment: str
+) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+    """Starts it and waits for the line that says that it is ready."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ALTER_")}
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [binary(), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env={**inherited, **environment},
+        )
+    try:
+        return process, json.loads(first_line(process))
+    except BaseException as error:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+        raise RuntimeError(f"the vault did not start:\n{log.read_text()}") from error

@@ -1,5 +1,5 @@
-//! The published Python client, unmodified, against the real binary (`tests/python`), and the environments in which tools
-//! written in Python run.
+//! The published Python client, unmodified, against the real binary (`tests/python`) with a certified OpenID provider on the
+//! far side, and the environments in which tools written in Python run.
 
 use std::path::{Path, PathBuf};
 
@@ -7,11 +7,14 @@ use crate::{
     Context,
     command::{Result, program, run as run_command, watch, works},
     gate::Done,
-    suites, system,
+    suites, system, web,
 };
 
 pub(crate) fn run(context: &Context) -> Result<Done> {
     let suite = context.root.join("tests/python");
+    // The clock that some tests set is written in C.
+    system::need_c_compiler()?;
+    web::provider(context)?;
     let python = environment(context, &context.root.join(".venv"))?;
     let requirements = suite.join("requirements.txt");
     install(context, &python, &requirements)?;

@@ -1,0 +1,360 @@
+"""The life of a token at a provider that rotates refresh tokens and ends the line when one is used twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from alter_sdk import (
+    AlterSDKError,
+    App,
+    BackendError,
+    CredentialRevokedError,
+    GrantRevokedError,
+    ReAuthRequiredError,
+    TokenRefreshInProgressError,
+)
+
+from clock import Clock
+from oauth_provider import OAuthProvider, account
+from person import POLL, Person, connect_one, visit
+
+CALLS = 100
+#: A token younger than this that the API refuses is not exchanged: it would not help (`model/lease.rs`).
+YOUNG_SECONDS = 60
+#: The life of the provider's access tokens.
+TOKEN_SECONDS = 3600
+#: How long whoever may have sent a refresh token is waited for.
+LEASE_SECONDS = 25
+#: How long a call may take, whatever goes on behind it.
+CALL_SECONDS = 27
+
+
+async def call(app: App, provider: OAuthProvider, grant_id: str) -> Any:
+    return await app.proxy_request("GET", provider.url("/x"), grant_id=grant_id)
+
+
+async def expired(app: App, provider: OAuthProvider, clock: Clock) -> tuple[str, str]:
+    """Connects somebody whose access token has ended since: account and grant."""
+    who = account()
+    provider.sign_in(who)
+    result = await connect_one(app)
+    clock.forward(TOKEN_SECONDS + 1)
+    return who, result.grant_id
+
+
+def since(before: dict[str, int], now: dict[str, int]) -> dict[str, int]:
+    """What has been added to a tally."""
+    return {
+        name: number - before.get(name, 0) for name, number in now.items() if number != before.get(name, 0)
+    }
+
+
+async def test_an_expired_token_is_renewed_and_the_pair_rotates(app, connected, provider, clock) -> None:
+    who, grant_id = await expired(app, provider, clock)
+    before, tokens = provider.exchanges(), provider.issued()
+    for _ in range(3):
+        reply = await call(app, provider, grant_id)
+        assert (reply.status_code, reply.body_json()["sub"]) == (200, who)
+    assert since(before, provider.exchanges()) == {"ok": 1}, "the new token is kept"
+    rotated = provider.issued()
+    assert len(rotated["refresh_tokens"]) == len(tokens["refresh_tokens"]) + 1
+    assert (await app.list_grants(provider_id="notes")).grants[0].expires_at is not None
+    (row,) = connected.audit("&event=connection.refreshed")
+    assert row["outcome"] == "success"
+
+
+async def test_a_hundred_calls_over_an_expired_token_are_one_exchange(app, connected, provider) -> None:
+    """By the provider's clock too: whoever called with the token that is over would be refused."""
+    who = account()
+    provider.sign_in(who)
+    # The provider counts whole seconds: of two, one at least.
+    with provider.access_tokens_live(2):
+        grant_id = (await connect_one(app)).grant_id
+    await anyio.sleep(2.05)
+    before, state = provider.exchanges(), provider.state()
+    replies = await asyncio.gather(*(call(app, provider, grant_id) for _ in range(CALLS)))
+    assert {(reply.status_code, reply.body_json()["sub"]) for reply in replies} == {(200, who)}
+    assert since(before, provider.exchanges()) == {"ok": 1}
+    after = provider.state()
+    assert (after["reuses"], after["races"]) == (state["reuses"], state["races"])
+    assert after["api"]["401"] == state["api"]["401"]
+
+
+async def test_rotation_goes_on_and_on(app, connected, provider, clock) -> None:
+    who, grant_id = await expired(app, provider, clock)
+    before, state = provider.exchanges(), provider.state()
+    for _ in range(5):
+        replies = await asyncio.gather(*(call(app, provider, grant_id) for _ in range(10)))
+        assert {reply.body_json()["sub"] for reply in replies} == {who}
+        clock.forward(TOKEN_SECONDS + 1)
+    assert since(before, provider.exchanges()) == {"ok": 5}
+    assert provider.grants_of(who) == 1
+    after = provider.state()["refresh_tokens"]
+    assert after["consumed"] == state["refresh_tokens"]["consumed"] + 5
+    assert after["live"] == state["refresh_tokens"]["live"], "one that works, always"
+
+
+async def test_b063_access_that_was_ended_at_the_provider_is_mended_in_place(
+    app, connected, provider, clock, refused
+) -> None:
+    who, grant_id = await expired(app, provider, clock)
+    assert provider.revoke_grants(who) == 1
+    before = provider.exchanges()
+    for _ in range(2):
+        error = await refused(CredentialRevokedError, "credential_revoked", call(app, provider, grant_id))
+        assert (error.grant_id, error.provider_id) == (grant_id, "notes")
+        assert error.details["status_code"] == 403 and isinstance(error, ReAuthRequiredError)
+    assert since(before, provider.exchanges()) == {"invalid_grant": 1}, "a dead token is tried once"
+    (item,) = (await app.list_grants(provider_id="notes")).grants
+    assert item.needs_reconnect and item.grant_id == grant_id
+    assert connected.grant_view(grant_id)["connection"]["needs_reconnect"]
+
+    session = await app.create_connect_session_for_error(error)
+    assert session.single_provider
+    person = Person()
+    provider.sign_in(who)
+    page = await anyio.to_thread.run_sync(person.open, session.connect_url)
+    assert "Reconnect Notes" in page.text and page.offers("Reconnect", provider="notes")
+    await anyio.to_thread.run_sync(person.connect, "notes")
+    (result,) = await app.poll_connect_session(session.session_token, **POLL)
+    assert (result.grant_id, result.operation, result.account_identifier) == (grant_id, "reauth", who)
+    reply = await call(app, provider, grant_id)
+    assert (reply.status_code, reply.body_json()["sub"]) == (200, who)
+    (item,) = (await app.list_grants(provider_id="notes")).grants
+    assert not item.needs_reconnect and provider.grants_of(who) == 1
+
+
+async def test_an_error_whose_grant_is_gone_leads_to_a_new_one(
+    app, connected, provider, clock, refused
+) -> None:
+    """The client falls back to an ordinary session when the repair is refused with 404."""
+    who, grant_id = await expired(app, provider, clock)
+    provider.revoke_grants(who)
+    error = await refused(CredentialRevokedError, "credential_revoked", call(app, provider, grant_id))
+    await app.revoke_grant(grant_id)
+    session = await app.create_connect_session_for_error(error)
+    await visit(Person(), session.connect_url, "notes")
+    (result,) = await app.poll_connect_session(session.session_token, **POLL)
+    assert result.operation == "creation" and result.grant_id != grant_id
+    assert (await call(app, provider, result.grant_id)).status_code == 200
+
+
+async def test_a_thief_who_uses_the_refresh_token_first_is_found_out(
+    app, connected, provider, clock, refused
+) -> None:
+    who, grant_id = await expired(app, provider, clock)
+    stolen = provider.issued()["refresh_tokens"][-1]
+    state = provider.state()
+    async with httpx.AsyncClient(auth=(quoted(provider.client_id), quoted(provider.client_secret))) as thief:
+        form = {"grant_type": "refresh_token", "refresh_token": stolen}
+        theirs = await thief.post(f"{provider.issuer}/token", data=form)
+        assert theirs.status_code == 200
+    await refused(CredentialRevokedError, "credential_revoked", call(app, provider, grant_id))
+    after = provider.state()
+    assert after["reuses"] == state["reuses"] + 1
+    assert provider.grants_of(who) == 0, "the provider ended the whole line, the thief's part too"
+
+
+@pytest.mark.parametrize("mode", ["status", "reset"])
+async def test_an_outage_at_refresh_breaks_nothing(app, connected, provider, clock, mode) -> None:
+    """`status`: the provider says that it is down. With `reset` it is not known whether it did anything;
+    where asking again is safe, and here the entry says so, that is done at once."""
+    changes = {"refresh": {"kind": "refresh_token", "rotation": "always", "grace": {"seconds": 60}}}
+    connected.change_provider("notes", definition=provider.definition(**changes))
+    who, grant_id = await expired(app, provider, clock)
+    with provider.outage(mode, "token"):
+        for _ in range(3):
+            begun = time.monotonic()
+            with pytest.raises(BackendError) as caught:
+                await call(app, provider, grant_id)
+            assert caught.value.details["status_code"] in (409, 502, 503, 504), caught.value.details
+            assert time.monotonic() - begun < CALL_SECONDS
+        (item,) = (await app.list_grants(provider_id="notes")).grants
+        assert not item.needs_reconnect
+    reply = await call(app, provider, grant_id)
+    assert (reply.status_code, reply.body_json()["sub"]) == (200, who)
+    assert provider.grants_of(who) == 1
+
+
+async def test_a_grace_that_the_provider_does_not_keep_ends_in_reconnect(
+    app, connected, provider, clock
+) -> None:
+    """The entry promises what the provider then refuses: the lost pair is gone, and the user is told."""
+    changes = {"refresh": {"kind": "refresh_token", "rotation": "always", "grace": {"seconds": 60}}}
+    connected.change_provider("notes", definition=provider.definition(**changes))
+    _, grant_id = await expired(app, provider, clock)
+    with provider.outage("lost", "token", times=1):
+        with pytest.raises(AlterSDKError) as caught:
+            await call(app, provider, grant_id)
+        with pytest.raises(CredentialRevokedError):
+            await call(app, provider, grant_id)
+    assert type(caught.value) in (CredentialRevokedError, BackendError)
+    (item,) = (await app.list_grants(provider_id="notes")).grants
+    assert item.needs_reconnect
+
+
+async def test_a_lost_answer_without_a_grace_is_waited_out_and_says_reconnect(
+    app, connected, provider, clock
+) -> None:
+    """Two requests at a time would look like theft, so the second one waits until the first has surely ended.
+    Nothing hangs, and nothing is an internal error."""
+    _, lost = await expired(app, provider, clock)
+    reset_who, reset = await expired(app, provider, clock)
+    with provider.outage("reset", "token", times=1):
+        assert await ends(app, provider, reset, rounds=1) is None
+    with provider.outage("lost", "token", times=1):
+        assert await ends(app, provider, lost, rounds=1) is None
+
+    async def patience() -> None:
+        await anyio.sleep(1)
+        clock.forward(LEASE_SECONDS + 1)
+
+    before = provider.exchanges()
+    with anyio.fail_after(60):
+        gone, works, _ = await asyncio.gather(
+            ends(app, provider, lost), ends(app, provider, reset), patience()
+        )
+    assert since(before, provider.exchanges()) == {"ok": 1, "invalid_grant": 1}
+    assert isinstance(gone, CredentialRevokedError) and gone.grant_id == lost
+    assert works.status_code == 200, "that request had never arrived: its token was good, and was sent again"
+    assert works.body_json()["sub"] == reset_who
+    items = {
+        item.grant_id: item.needs_reconnect for item in (await app.list_grants(provider_id="notes")).grants
+    }
+    assert items == {lost: True, reset: False}
+
+
+async def ends(app: App, provider: OAuthProvider, grant_id: str, rounds: int = 20) -> Any:
+    """Calls until it is known what became of the connection; `None` if it is not after so many rounds."""
+    for _ in range(rounds):
+        begun = time.monotonic()
+        try:
+            return await call(app, provider, grant_id)
+        except CredentialRevokedError as error:
+            return error
+        except (TokenRefreshInProgressError, BackendError) as error:
+            assert error.details["status_code"] in (409, 502, 503, 504), error.details
+        finally:
+            assert time.monotonic() - begun < CALL_SECONDS
+    return None
+
+
+@pytest.mark.parametrize("mode", ["status", "reset", "lost"])
+async def test_a_provider_that_is_down_is_told_of_a_revoke_when_it_is_back(
+    app, connected, provider, refused, mode
+) -> None:
+    who = account()
+    provider.sign_in(who)
+    result = await connect_one(app)
+
+    def receipt() -> dict[str, str]:
+        return connected.grant_view(result.grant_id)["connection"]["provider_revocation"]
+
+    with provider.outage(mode, "revocation"):
+        down = provider.state()["outages"][mode]
+        assert (await app.revoke_grant(result.grant_id)).success
+        await refused(GrantRevokedError, "grant_revoked", call(app, provider, result.grant_id))
+        with anyio.fail_after(5):
+            while provider.state()["outages"][mode] == down:
+                await anyio.sleep(0.02)
+        assert receipt()["status"] == "pending"
+        usage = connected.call("GET", "/providers/notes")["usage"]
+        assert usage["pending_revocations"] == 1
+    with anyio.fail_after(20):
+        while (told := receipt())["status"] == "pending":
+            await anyio.sleep(0.05)
+    assert told["status"] == "revoked" and told["at"] and told["reason"] is None
+    assert provider.grants_of(who) == 0
+    assert connected.call("GET", "/providers/notes")["usage"]["pending_revocations"] == 0
+
+
+async def test_a_provider_that_cannot_be_told_is_no_failure(app, connected, provider) -> None:
+    definition = provider.definition()
+    del definition["revocation"]
+    connected.change_provider("notes", definition=definition)
+    provider.sign_in(account())
+    result = await connect_one(app)
+    await app.revoke_grant(result.grant_id)
+    with anyio.fail_after(5):
+        while (
+            connected.grant_view(result.grant_id)["connection"]["provider_revocation"]["status"] == "pending"
+        ):
+            await anyio.sleep(0.02)
+    assert (
+        connected.grant_view(result.grant_id)["connection"]["provider_revocation"]["status"]
+        == "not_supported"
+    )
+
+
+async def test_a_token_that_the_api_refuses_is_renewed_once_for_all_who_call(
+    app, connected, provider, clock
+) -> None:
+    """The provider has forgotten it before its time; only its answer tells."""
+    who = account()
+    provider.sign_in(who)
+    grant_id = (await connect_one(app)).grant_id
+    clock.forward(YOUNG_SECONDS + 1)
+    assert (await call(app, provider, grant_id)).status_code == 200
+    before, state = provider.exchanges(), provider.state()
+    provider.expire_access_tokens()
+    replies = await asyncio.gather(*(call(app, provider, grant_id) for _ in range(CALLS)))
+    assert {(reply.status_code, reply.body_json()["sub"]) for reply in replies} == {(200, who)}
+    assert since(before, provider.exchanges()) == {"ok": 1}
+    after = provider.state()
+    assert (after["reuses"], after["races"]) == (state["reuses"], state["races"])
+
+
+async def test_a_token_that_the_api_refuses_at_once_is_not_renewed_over_and_over(
+    app, connected, provider
+) -> None:
+    """The API's answer is passed on: a newer token would not please it more."""
+    provider.sign_in(account())
+    grant_id = (await connect_one(app)).grant_id
+    provider.expire_access_tokens()
+    before = provider.exchanges()
+    for _ in range(3):
+        reply = await call(app, provider, grant_id)
+        assert reply.status_code == 401 and reply.credential_hint
+    assert since(before, provider.exchanges()) == {}
+
+
+async def test_access_that_was_ended_at_the_provider_is_noticed_by_a_call(
+    app, connected, provider, clock, refused
+) -> None:
+    """That call gets the API's own answer and what it means; from then on nothing is sent any more."""
+    who = account()
+    provider.sign_in(who)
+    grant_id = (await connect_one(app)).grant_id
+    clock.forward(YOUNG_SECONDS + 1)
+    assert provider.revoke_grants(who) == 1
+    reply = await call(app, provider, grant_id)
+    assert reply.status_code == 401 and "Connecting again renews it" in reply.credential_hint
+    calls = provider.state()["api"]
+    error = await refused(CredentialRevokedError, "credential_revoked", call(app, provider, grant_id))
+    assert (error.grant_id, error.provider_id) == (grant_id, "notes")
+    assert provider.state()["api"] == calls
+
+
+async def test_a_refresh_token_that_idles_out_is_used_in_time(app, connected, provider, clock) -> None:
+    refresh = {"kind": "refresh_token", "rotation": "always", "keep": {"seconds": 7200, "idle": True}}
+    connected.change_provider("notes", definition=provider.definition(refresh=refresh))
+    who = account()
+    provider.sign_in(who)
+    grant_id = (await connect_one(app)).grant_id
+    before = provider.exchanges()
+    clock.forward(7000)
+    with anyio.fail_after(10):
+        while since(before, provider.exchanges()) != {"ok": 1}:
+            await anyio.sleep(0.05)
+    assert (await call(app, provider, grant_id)).status_code == 200
+    assert since(before, provider.exchanges()) == {"ok": 1}, "by nobody's call"
+
+
+def quoted(text: str) -> str:
+    """As RFC 6749 section 2.3.1 has it, before id and secret are joined."""
+    return str(httpx.QueryParams({"v": text}))[2:]
