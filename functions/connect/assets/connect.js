@@ -34,7 +34,9 @@
     const wrong = document.querySelector("[aria-invalid], .notice");
     if (wrong) wrong.focus();
     const straight = document.getElementById("straight");
-    if (straight) straight.requestSubmit();
+    // Whoever comes back by the back button wants to stay, or to leave.
+    const [visit] = performance.getEntriesByType("navigation");
+    if (straight && visit?.type !== "back_forward") straight.requestSubmit();
   };
 
   // A popup tells the page that opened it, and only a page of the one origin that the app named. It stays for a moment: the

@@ -239,3 +239,110 @@ impl SessionTerms {
         self.expires_at.is_some() || self.default_ttl_seconds.is_some() || self.max_ttl_seconds.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn session(providers: &[&str], direct: bool) -> ConnectSession {
+        let id = uuid::Uuid::from_u128(1);
+        let provider = |id: &&str| SessionProvider {
+            provider_id: (*id).to_owned(),
+            scopes: Vec::new(),
+            progress: Progress::Waiting,
+        };
+        ConnectSession {
+            id: id.into(),
+            org_id: id.into(),
+            app_id: id.into(),
+            token_digest: String::new(),
+            providers: providers.iter().map(provider).collect(),
+            principal: Principal::System,
+            actor: Actor::of_vault(),
+            terms: SessionTerms::default(),
+            return_url: None,
+            allowed_origin: None,
+            direct,
+            switch_account: false,
+            repair: None,
+            browser: None,
+            finished_at: None,
+            created_at: at(0),
+            expires_at: at(600),
+        }
+    }
+
+    fn connected() -> Progress {
+        let id = uuid::Uuid::from_u128(2);
+        Progress::Connected(Connected {
+            grant_id: id.into(),
+            connection_id: id.into(),
+            operation: Operation::Creation,
+            account: None,
+            scopes: Vec::new(),
+            api_base_url: None,
+            expires_at: None,
+            grant_created_at: at(1),
+            at: at(1),
+        })
+    }
+
+    fn declined() -> Progress {
+        Progress::Declined { code: "access_denied".to_owned(), at: at(1) }
+    }
+
+    fn failed() -> Progress {
+        Progress::Failed { code: "c".to_owned(), message: "m".to_owned(), at: at(1) }
+    }
+
+    #[test]
+    fn a_session_ends_when_there_is_nothing_left_to_ask() {
+        type Case<'a> = (&'a [&'a str], bool, &'a [(&'a str, Progress)], bool);
+        let cases: [Case<'_>; 10] = [
+            (&["a"], false, &[("a", connected())], true),
+            (&["a"], false, &[("a", declined())], true),
+            (&["a"], false, &[("a", failed())], false),
+            (&["a"], true, &[("a", failed())], true),
+            (&["a"], false, &[("other", connected())], false),
+            (&["a", "b"], false, &[("a", connected())], false),
+            (&["a", "b"], false, &[("a", connected()), ("b", declined())], false),
+            (&["a", "b"], false, &[("a", connected()), ("b", connected())], true),
+            (&["a", "b"], false, &[("a", failed()), ("a", connected()), ("b", connected())], true),
+            // What is connected stays connected.
+            (&["a", "b"], false, &[("a", connected()), ("a", declined()), ("b", connected())], true),
+        ];
+        for (providers, direct, steps, ends) in cases {
+            let mut now = session(providers, direct);
+            for (id, progress) in steps {
+                now = now.settle(id, progress.clone(), at(1));
+            }
+            assert_eq!(now.finished_at.is_some(), ends, "{providers:?} {steps:?}");
+        }
+    }
+
+    #[test]
+    fn a_finished_session_changes_no_more() {
+        let finished = session(&["a"], false).finish(at(1));
+        assert_eq!(finished.clone().settle("a", connected(), at(2)), finished);
+        assert_eq!(finished.clone().finish(at(2)), finished);
+    }
+
+    #[test]
+    fn the_outcome_is_by_what_was_connected_and_by_the_clock() {
+        let open = session(&["a", "b"], false);
+        assert_eq!(open.outcome(at(599)), SessionOutcome::Pending);
+        assert_eq!(open.outcome(at(600)), SessionOutcome::Expired);
+        let one = open.clone().settle("a", connected(), at(1)).settle("b", failed(), at(1));
+        assert_eq!(one.outcome(at(599)), SessionOutcome::Pending);
+        assert_eq!(one.outcome(at(600)), SessionOutcome::Completed);
+        assert_eq!(one.finish(at(2)).outcome(at(3)), SessionOutcome::Completed);
+        let none = open.clone().finish(at(1));
+        assert!(matches!(none.outcome(at(2)), SessionOutcome::Ended { code: DENIED, .. }));
+        let failed = open.settle("b", failed(), at(1)).settle("a", declined(), at(1)).finish(at(1));
+        assert_eq!(failed.outcome(at(2)), SessionOutcome::Ended { code: "c", message: "m" });
+    }
+}

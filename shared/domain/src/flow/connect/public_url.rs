@@ -94,7 +94,7 @@ pub fn return_url(text: &str) -> Result<Url> {
 }
 
 /// The parameters by which the published browser client reads a result (wire protocol section 6).
-pub const RESULT_NAMES: [&str; 11] = [
+pub const RESULT_NAMES: [&str; 12] = [
     "alter_connect_success",
     "alter_connect_error",
     "grant_id",
@@ -106,6 +106,7 @@ pub const RESULT_NAMES: [&str; 11] = [
     "scopes",
     "status",
     "error_code",
+    "error_description",
 ];
 
 /// Longer than any address that people make.
@@ -140,6 +141,8 @@ fn is_loopback(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -211,6 +214,24 @@ mod tests {
             "https://app.example/?alter_connect_success=true",
         ] {
             assert!(return_url(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is let through leads where a browser takes it, over https or to this machine.
+        #[test]
+        fn what_is_let_through_is_what_browsers_see(text in "https?:(//|/)?[a-z.@:/\\\\?#\\[\\]*%0-9 -]{0,20}") {
+            if let Ok(origin) = allowed_origin(&text) {
+                let seen = Url::parse(&text).unwrap();
+                prop_assert_eq!(&origin, &seen.origin().ascii_serialization());
+                prop_assert!(is_private_enough(&seen));
+                prop_assert_eq!(seen.username(), "");
+                prop_assert_eq!(allowed_origin(&origin), Ok(origin));
+            }
+            if let Ok(url) = return_url(&text) {
+                prop_assert!(is_private_enough(&url) && url.username().is_empty() && url.password().is_none());
+                prop_assert_eq!(return_url(url.as_str()), Ok(url));
+            }
         }
     }
 
