@@ -116,3 +116,48 @@ async def test_every_page_keeps_to_itself(app, connected, provider) -> None:
         if cookie.name.startswith("alter_"):
             assert cookie.has_nonstandard_attr("HttpOnly")
             assert cookie.get_nonstandard_attr("SameSite") == "Lax"
+
+
+async def test_two_clicks_are_one_connection(app, several, provider) -> None:
+    """Two requests under way for one provider, both answered: one grant, which works, and no token that nobody has."""
+    who = account()
+    provider.sign_in(who)
+    session = await app.create_connect_session(allowed_providers=["notes", "calendar"])
+    person = Person()
+
+    def walk() -> None:
+        button = person.open(session.connect_url).button("Connect", provider="notes")
+        leaving = [person.submit(button, onward=False) for _ in range(2)]
+        for page in leaving:
+            assert page.onward
+            person.open(page.onward)
+        person.done()
+
+    await anyio.to_thread.run_sync(walk)
+    (result,) = await app.poll_connect_session(session.session_token, **POLL)
+    assert (await app.list_grants(provider_id="notes")).total == 1
+    reply = await app.proxy_request("GET", provider.url("/x"), grant_id=result.grant_id)
+    assert reply.body_json()["sub"] == who
+
+
+async def test_another_account_on_the_second_click_is_not_taken(app, several, provider) -> None:
+    first, second = account(), account()
+    session = await app.create_connect_session(allowed_providers=["notes", "calendar"])
+    person = Person()
+
+    def walk() -> None:
+        button = person.open(session.connect_url).button("Connect", provider="notes")
+        leaving = [person.submit(button, onward=False) for _ in range(2)]
+        for page, who in zip(leaving, (first, second), strict=True):
+            provider.sign_in(who)
+            assert page.onward
+            person.open(page.onward)
+        person.done()
+
+    await anyio.to_thread.run_sync(walk)
+    (result,) = await app.poll_connect_session(session.session_token, **POLL)
+    assert result.account_identifier == first
+    assert (await app.list_grants(provider_id="notes")).total == 1
+    with anyio.fail_after(5):
+        while provider.grants_of(second):
+            await anyio.sleep(0.02)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import datetime
 import time
 import uuid
+from typing import Any
 
 import anyio
 import pytest
 from alter_sdk import (
+    BackendError,
     BlockedDestinationError,
+    ConnectDeniedError,
     GrantExpiredError,
     GrantNotFoundError,
     GrantRevokedError,
+    NoDelegatedGrantError,
     OAuthGrantItem,
     PolicyViolationError,
     RestrictedGrantRequiresProxyError,
 )
-
 from oauth_provider import IDENTITY, account
 from person import POLL, Person, connect, connect_one, visit
 
@@ -93,6 +96,19 @@ async def test_b088_what_is_the_apps_own_is_called_by_its_grant_id(app, connecte
     call = app.proxy_request("GET", provider.url("/x"), provider="calendar")
     error = await refused(GrantNotFoundError, "grant_not_found", call)
     assert error.provider_id == "calendar"
+
+
+async def test_b068_an_agent_with_nothing_needs_its_users_consent(app, connected, provider, refused) -> None:
+    """The error names agent and provider, and the session for it needs the user's token."""
+    provider.sign_in(account())
+    await connect_one(app)
+    bot = connected.agent()
+    async with bot.sdk() as agent:
+        call = agent.proxy_request("GET", provider.url("/x"), provider="notes")
+        error = await refused(NoDelegatedGrantError, "no_delegated_grant", call)
+        assert (error.provider_id, error.agent_id) == ("notes", bot.agent_id)
+        call = agent.create_connect_session_for_error(error)
+        await refused(BackendError, "agent_requires_user_token", call)
 
 
 async def test_an_item_says_what_was_connected(app, connected, provider) -> None:
@@ -186,8 +202,10 @@ async def test_b003_revoke_then_use_and_the_provider_knows(app, connected, provi
     assert connection["provider_revocation"]["status"] == "revoked"
     assert connection["provider_revocation"]["at"]
     await refused(GrantNotFoundError, "grant_not_found", app.revoke_grant(result.grant_id))
-    told = [row for row in connected.audit() if row["event"] == "connection.provider_revocation"]
-    assert told or connected.audit("&event=grant.revoked")
+    (row,) = connected.audit("&event=grant.revoked")
+    assert (row["outcome"], row["grant_id"]) == ("success", result.grant_id)
+    (row,) = connected.audit("&event=connection.revoked_at_provider")
+    assert row["outcome"] == "success"
 
 
 async def test_siblings_share_a_connection_that_ends_with_the_last(app, connected, provider, refused) -> None:
@@ -273,3 +291,43 @@ async def test_another_apps_connections_do_not_exist(
         assert theirs.operation == "creation" and theirs.grant_id != mine.grant_id
     reply = await app.proxy_request("GET", provider.url("/x"), grant_id=mine.grant_id)
     assert reply.status_code == 200
+
+
+async def test_the_record_tells_the_story(app, connected, provider) -> None:
+    who = account()
+    provider.sign_in(who, deny=True)
+    with pytest.raises(ConnectDeniedError):
+        await connect_one(app)
+    provider.sign_in(who)
+    result = await connect_one(app)
+    await connect_one(app)
+    await app.proxy_request("GET", provider.url("/x"), grant_id=result.grant_id, reason="look")
+    await app.revoke_grant(result.grant_id, reason="enough")
+    wanted = [
+        "connect_session.created",
+        "connect.declined",
+        "connect_session.created",
+        "grant.created",
+        "connect_session.created",
+        "connection.renewed",
+        "call",
+        "grant.revoked",
+        "connection.revoked_at_provider",
+    ]
+
+    def story() -> list[dict[str, Any]]:
+        mine = (None, result.grant_id)
+        rows = [row for row in connected.audit() if row["event"] in wanted and row["grant_id"] in mine]
+        return rows[::-1]
+
+    with anyio.fail_after(10):
+        while len(story()) < len(wanted):
+            await anyio.sleep(0.05)
+    rows = story()
+    assert [row["event"] for row in rows] == wanted
+    assert {row["outcome"] for row in rows} == {"success"}
+    by_event = {row["event"]: row for row in rows}
+    assert by_event["grant.created"]["detail"]["account"] == who
+    assert by_event["grant.created"]["surface"] == "connect"
+    assert by_event["grant.revoked"]["detail"]["reason"] == "enough"
+    assert by_event["connect.declined"]["detail"]["code"] == "access_denied"

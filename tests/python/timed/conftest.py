@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
-
 from clock import Clock
 from portal import Portal
 from vault import Served

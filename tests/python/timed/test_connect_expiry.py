@@ -5,7 +5,6 @@ from __future__ import annotations
 import anyio
 import pytest
 from alter_sdk import ConnectFlowError, ConnectTimeoutError
-
 from oauth_provider import account
 from person import POLL, Person, visit
 

@@ -14,44 +14,20 @@ from alter_sdk import (
     App,
     BackendError,
     CredentialRevokedError,
-    GrantRevokedError,
     ReAuthRequiredError,
     TokenRefreshInProgressError,
 )
-
-from clock import Clock
 from oauth_provider import OAuthProvider, account
 from person import POLL, Person, connect_one, visit
+from tokens import TOKEN_SECONDS, call, expired, since
 
 CALLS = 100
 #: A token younger than this that the API refuses is not exchanged: it would not help (`model/lease.rs`).
 YOUNG_SECONDS = 60
-#: The life of the provider's access tokens.
-TOKEN_SECONDS = 3600
 #: How long whoever may have sent a refresh token is waited for.
 LEASE_SECONDS = 25
 #: How long a call may take, whatever goes on behind it.
 CALL_SECONDS = 27
-
-
-async def call(app: App, provider: OAuthProvider, grant_id: str) -> Any:
-    return await app.proxy_request("GET", provider.url("/x"), grant_id=grant_id)
-
-
-async def expired(app: App, provider: OAuthProvider, clock: Clock) -> tuple[str, str]:
-    """Connects somebody whose access token has ended since: account and grant."""
-    who = account()
-    provider.sign_in(who)
-    result = await connect_one(app)
-    clock.forward(TOKEN_SECONDS + 1)
-    return who, result.grant_id
-
-
-def since(before: dict[str, int], now: dict[str, int]) -> dict[str, int]:
-    """What has been added to a tally."""
-    return {
-        name: number - before.get(name, 0) for name, number in now.items() if number != before.get(name, 0)
-    }
 
 
 async def test_an_expired_token_is_renewed_and_the_pair_rotates(app, connected, provider, clock) -> None:
@@ -244,53 +220,6 @@ async def ends(app: App, provider: OAuthProvider, grant_id: str, rounds: int = 2
     return None
 
 
-@pytest.mark.parametrize("mode", ["status", "reset", "lost"])
-async def test_a_provider_that_is_down_is_told_of_a_revoke_when_it_is_back(
-    app, connected, provider, refused, mode
-) -> None:
-    who = account()
-    provider.sign_in(who)
-    result = await connect_one(app)
-
-    def receipt() -> dict[str, str]:
-        return connected.grant_view(result.grant_id)["connection"]["provider_revocation"]
-
-    with provider.outage(mode, "revocation"):
-        down = provider.state()["outages"][mode]
-        assert (await app.revoke_grant(result.grant_id)).success
-        await refused(GrantRevokedError, "grant_revoked", call(app, provider, result.grant_id))
-        with anyio.fail_after(5):
-            while provider.state()["outages"][mode] == down:
-                await anyio.sleep(0.02)
-        assert receipt()["status"] == "pending"
-        usage = connected.call("GET", "/providers/notes")["usage"]
-        assert usage["pending_revocations"] == 1
-    with anyio.fail_after(20):
-        while (told := receipt())["status"] == "pending":
-            await anyio.sleep(0.05)
-    assert told["status"] == "revoked" and told["at"] and told["reason"] is None
-    assert provider.grants_of(who) == 0
-    assert connected.call("GET", "/providers/notes")["usage"]["pending_revocations"] == 0
-
-
-async def test_a_provider_that_cannot_be_told_is_no_failure(app, connected, provider) -> None:
-    definition = provider.definition()
-    del definition["revocation"]
-    connected.change_provider("notes", definition=definition)
-    provider.sign_in(account())
-    result = await connect_one(app)
-    await app.revoke_grant(result.grant_id)
-    with anyio.fail_after(5):
-        while (
-            connected.grant_view(result.grant_id)["connection"]["provider_revocation"]["status"] == "pending"
-        ):
-            await anyio.sleep(0.02)
-    assert (
-        connected.grant_view(result.grant_id)["connection"]["provider_revocation"]["status"]
-        == "not_supported"
-    )
-
-
 async def test_a_token_that_the_api_refuses_is_renewed_once_for_all_who_call(
     app, connected, provider, clock
 ) -> None:
@@ -353,6 +282,24 @@ async def test_a_refresh_token_that_idles_out_is_used_in_time(app, connected, pr
             await anyio.sleep(0.05)
     assert (await call(app, provider, grant_id)).status_code == 200
     assert since(before, provider.exchanges()) == {"ok": 1}, "by nobody's call"
+
+
+async def test_a_user_who_reconnects_while_a_refresh_is_under_way_keeps_access(
+    app, connected, provider, clock
+) -> None:
+    who, grant_id = await expired(app, provider, clock)
+    provider.control("delay", {"ms": 500, "when": "after"})
+    try:
+        first, result = await asyncio.gather(call(app, provider, grant_id), connect_one(app))
+    finally:
+        provider.control("delay", {"ms": 0, "when": "after"})
+    assert (first.status_code, result.grant_id, result.operation) == (200, grant_id, "reauth")
+    for _ in range(3):
+        clock.forward(TOKEN_SECONDS + 1)
+        reply = await call(app, provider, grant_id)
+        assert (reply.status_code, reply.body_json()["sub"]) == (200, who)
+    (item,) = (await app.list_grants(provider_id="notes")).grants
+    assert not item.needs_reconnect
 
 
 def quoted(text: str) -> str:
