@@ -114,13 +114,14 @@ impl HttpClient for FarSide {
 }
 
 /// The refresh token of a token request, as a form.
-pub(crate) fn refresh_token(body: &[u8]) -> String {
+pub fn refresh_token(body: &[u8]) -> String {
     let pairs = url::form_urlencoded::parse(body);
     let found = pairs.into_iter().find(|(name, _)| name == "refresh_token");
     found.map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
-pub(crate) fn reply(reply: &Reply) -> Response<Body> {
+/// The reply as it goes over the wire.
+pub fn reply(reply: &Reply) -> Response<Body> {
     match reply {
         Reply::Dead => json_response(400, &json!({ "error": "invalid_grant" })),
         Reply::Tokens { access, refresh } => {

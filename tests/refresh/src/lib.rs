@@ -17,11 +17,13 @@ mod far_side;
 mod remote;
 mod server;
 mod sinks;
+mod torture;
 mod world;
 
 pub use clock::TokioClock;
-pub use far_side::{FarSide, Trouble};
+pub use far_side::{FarSide, Trouble, refresh_token, reply};
 pub use remote::{RemoteTable, serve_table};
 pub use server::{AuthServer, Counts, Reply};
 pub use sinks::{TestAudit, TestWork};
+pub use torture::{Round, TORTURE, rotating_with_grace};
 pub use world::{Keys, World, definition};

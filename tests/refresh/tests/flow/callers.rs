@@ -209,5 +209,8 @@ async fn a_refused_client_breaks_nothing_and_tells_the_operator() {
     let row = scene.audit.rows(EventKind::ConnectionRefreshed, Phase::Final).pop().unwrap();
     let outcome = row.outcome.unwrap();
     assert_eq!((outcome.kind, outcome.code.as_deref()), (OutcomeKind::ProviderError, Some("invalid_client")));
+    scene.call().await.unwrap_err();
+    assert_eq!(scene.far.sent(), 1, "not every call is another exchange");
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     assert_eq!(scene.call().await.unwrap().0.seal_version, 2, "once it is mended all goes on");
 }
