@@ -12,14 +12,16 @@ import anyio
 import pytest
 from alter_sdk import (
     AgentDelegationMissingError,
+    BackendError,
     ConnectConfigError,
     ConnectDeniedError,
     ConnectFlowError,
     ConnectTimeoutError,
+    GrantNotFoundError,
 )
 
 from oauth_provider import IDENTITY, account
-from person import POLL, Desktop, Person, connect, connect_one, visit
+from person import POLL, Desktop, Person, connect_one, visit
 
 
 @pytest.fixture
@@ -251,16 +253,17 @@ async def test_b062_after_a_revoke_connecting_makes_a_new_grant(app, connected, 
     assert reply.status_code == 200
 
 
-async def test_what_an_agents_session_connects_is_the_apps(app, connected, provider, refused) -> None:
-    """Without a user's consent nothing is an agent's."""
+async def test_an_agents_own_key_connects_nothing(app, connected, provider, refused) -> None:
+    """Nothing is an agent's without a user's consent, and the app's own is not for it to renew."""
     provider.sign_in(account())
-    bot = connected.agent()
-    async with bot.sdk() as agent:
-        (result,) = await connect(agent, "notes")
-        call = agent.proxy_request("GET", provider.url("/list"), grant_id=result.grant_id)
+    mine = await connect_one(app)
+    async with connected.agent().sdk() as agent:
+        call = agent.create_connect_session(allowed_providers=["notes"])
+        await refused(BackendError, "repair_grant_id_required", call)
+        call = agent.create_connect_session(allowed_providers=["notes"], repair_grant_id=mine.grant_id)
+        await refused(GrantNotFoundError, "grant_not_found", call)
+        call = agent.proxy_request("GET", provider.url("/list"), grant_id=mine.grant_id)
         await refused(AgentDelegationMissingError, "grant_not_found", call)
-    reply = await app.proxy_request("GET", provider.url("/list"), grant_id=result.grant_id)
-    assert reply.status_code == 200
 
 
 async def test_two_visits_in_one_browser_do_not_get_in_each_others_way(app, connected, provider) -> None:

@@ -120,6 +120,47 @@ async def test_an_error_whose_grant_is_gone_leads_to_a_new_one(
     assert (await call(app, provider, result.grant_id)).status_code == 200
 
 
+async def test_a_connection_without_a_refresh_token_lasts_as_long_as_its_token(
+    app, connected, provider, clock, refused
+) -> None:
+    connected.change_provider("notes", definition=provider.definition(refresh={"kind": "none"}))
+    who = account()
+    provider.sign_in(who)
+    grant_id = (await connect_one(app)).grant_id
+    before = provider.exchanges()
+    assert (await call(app, provider, grant_id)).status_code == 200
+    clock.forward(TOKEN_SECONDS + 1)
+    error = await refused(CredentialRevokedError, "credential_revoked", call(app, provider, grant_id))
+    assert since(before, provider.exchanges()) == {}, "there is nothing to ask with"
+    session = await app.create_connect_session_for_error(error)
+    await visit(Person(), session.connect_url, "notes")
+    (result,) = await app.poll_connect_session(session.session_token, **POLL)
+    assert (result.grant_id, result.operation) == (grant_id, "reauth")
+    assert (await call(app, provider, grant_id)).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["client_secret_post", "none"])
+async def test_a_client_proves_itself_as_the_provider_wants_it(app, tenant, provider, clock, method) -> None:
+    """In the form, or not at all: a public client has its proof key only. Exchange, refresh, revocation."""
+    client = provider.control(
+        "clients", {"client_id": f"vault-{method}", "token_endpoint_auth_method": method}
+    )
+    auth = {"client_secret_post": "post", "none": "none"}[method]
+    definition = provider.definition(token={"url": f"{provider.issuer}/token", "auth": auth})
+    secret = {"client_secret": client["client_secret"]} if auth == "post" else {}
+    registered = tenant.add_provider(definition, client_id=client["client_id"], **secret)
+    uris = {"client_id": client["client_id"], "uris": [registered["redirect_uri"]]}
+    provider.control("redirect_uris", uris)
+    who, grant_id = await expired(app, provider, clock)
+    before = provider.exchanges()
+    assert (await call(app, provider, grant_id)).body_json()["sub"] == who
+    assert since(before, provider.exchanges()) == {"ok": 1}
+    await app.revoke_grant(grant_id)
+    with anyio.fail_after(5):
+        while provider.grants_of(who):
+            await anyio.sleep(0.02)
+
+
 async def test_a_thief_who_uses_the_refresh_token_first_is_found_out(
     app, connected, provider, clock, refused
 ) -> None:
