@@ -94,13 +94,30 @@ describe("success", () => {
             assert.ok(Date.parse(declined_at) > 0);
             await start(popup, "Notes");
             await allow(popup, "alice");
-            await popup.getByRole("button", { name: "Done for now" }).or(popup.getByRole("button", { name: "Done" })).click();
+            await popup.getByRole("button", { name: "Done", exact: true }).click();
             const { value } = await waitFor(page, "success");
             assert.deepEqual(value.map((grant) => grant.provider), ["notes"]);
         });
         const done = await session.poll();
         assert.deepEqual([done.status, done.grants.length], ["completed", 1]);
         assert.deepEqual(done.declined_providers.map((one) => one.provider_id), ["boards"]);
+    });
+
+    test("a no at one provider leaves the other, and can be taken back", async () => {
+        const app = await stage.app({ providers: ["notes", "boards"] });
+        const session = await stage.session(app);
+        await stage.popup(session, async ({ page, popup }) => {
+            for (const name of ["Boards", "Notes"]) {
+                await start(popup, name);
+                await deny(popup);
+                await popup.getByRole("listitem", { name }).getByText("Not connected").waitFor();
+            }
+            assert.deepEqual([await callbacks(page), (await session.poll()).status], [[], "pending"]);
+            await start(popup, "Boards");
+            await allow(popup, "alice");
+            await popup.getByRole("button", { name: "Done", exact: true }).click();
+            assert.deepEqual((await waitFor(page, "success", "error")).value.map((grant) => grant.provider), ["boards"]);
+        });
     });
 
     test("a scope that the user refuses is not the grant's", async () => {

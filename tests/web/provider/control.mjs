@@ -34,6 +34,11 @@ export function control({ store, faults, settings, counters, client }) {
             settings.deny = deny;
             return {};
         },
+        // What the provider says of an account, in place of what it would say.
+        "POST /control/claims": ({ account, ...claims }) => {
+            settings.claims[account] = claims;
+            return {};
+        },
         "POST /control/access-token-ttl": ({ seconds }) => {
             if (!(seconds > 0)) throw bad("seconds must be positive");
             settings.accessTokenTtl = seconds;

@@ -25,7 +25,7 @@ const DAY = 24 * 60 * 60;
  * for `offline_access` with `prompt=consent`, as OpenID Connect Core section 11 has it.
  */
 export async function startProvider(options = {}) {
-    const settings = { accessTokenTtl: options.accessTokenTtl ?? 3600, auto: options.auto, deny: false };
+    const settings = { accessTokenTtl: options.accessTokenTtl ?? 3600, auto: options.auto, deny: false, claims: {} };
     const store = new Store();
     const faults = new Faults();
     const counters = newCounters();
@@ -109,6 +109,7 @@ function configuration(store, settings, options) {
                 name: id.charAt(0).toUpperCase() + id.slice(1),
                 email: `${id}@example.test`,
                 email_verified: true,
+                ...settings.claims[id],
             }),
         }),
         renderError: (ctx, out) => {
