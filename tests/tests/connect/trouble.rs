@@ -127,7 +127,7 @@ async fn a_provider_without_a_browser_connects_at_once() {
     robot["account"] = json!(null);
     let stage = Stage::of(&[robot]).await;
     private_key(&stage, "robot").await;
-    let session = stage.session(json!({})).await;
+    let session = stage.session(json!({ "allowed_providers": ["robot"] })).await;
     let mut browser = stage.browser();
     let page = browser.open(&session).await;
     stage.provider.answer_next(200, json!({ "access_token": "minted-token", "expires_in": 3600 }));
@@ -228,7 +228,7 @@ async fn tokens_that_cannot_be_kept_make_nothing() {
 }
 
 #[tokio::test]
-async fn tokens_that_no_call_could_use_are_ended_at_once() {
+async fn tokens_that_no_call_could_use_are_ended_at_the_provider() {
     let mut toy = definition("toy");
     toy["variables"] =
         json!([{ "name": "tenant", "label": "Tenant", "source": "operator", "shape": "word" }]);
@@ -239,6 +239,7 @@ async fn tokens_that_no_call_could_use_are_ended_at_once() {
     stage.connect(&session, "alice").await;
     assert_eq!(stage.poll(&session).await["error"]["error_code"], "connect_config_error");
     assert_eq!(stage.grants().await, []);
+    stage.work().await;
     assert_eq!(stage.provider.revoked().len(), 1);
 }
 
