@@ -110,6 +110,7 @@ impl TestApp {
             principal: spec.principal.clone(),
             account: spec.account.map(|identifier| AccountInfo {
                 identifier: identifier.to_owned(),
+                key: Some(identifier.to_owned()),
                 display_name: None,
                 email: None,
             }),

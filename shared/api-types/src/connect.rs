@@ -1,6 +1,6 @@
 //! Connect as the published clients see it (wire protocol sections 4.4, 4.8 and 6).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ pub struct RequestedGrant {
     pub unknown: BTreeMap<String, Value>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct CreateSessionResponse {
     pub session_token: String,
     pub connect_url: String,
@@ -51,9 +51,22 @@ pub struct CreateSessionResponse {
 }
 
 /// `POST /sdk/oauth/connect/session/poll`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct PollRequest {
     pub session_token: String,
+}
+
+impl fmt::Debug for CreateSessionResponse {
+    /// Without the token, which the link holds too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateSessionResponse").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PollRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PollRequest").finish_non_exhaustive()
+    }
 }
 
 /// How a session stands, told apart by `status`.
@@ -174,4 +187,24 @@ pub struct CatalogScope {
     pub required: bool,
     pub is_default: bool,
     pub requires: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_tells_no_session_token() {
+        let token = "t0ken-canary";
+        let response = CreateSessionResponse {
+            session_token: token.to_owned(),
+            connect_url: format!("https://vault.example/#session={token}"),
+            expires_in: 600,
+            expires_at: Timestamp::UNIX_EPOCH,
+            single_provider: true,
+            direct: false,
+        };
+        let request = PollRequest { session_token: token.to_owned() };
+        assert!(!format!("{response:?} {request:?}").contains("canary"));
+    }
 }

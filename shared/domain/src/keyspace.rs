@@ -174,9 +174,10 @@ pub fn ending_connection(app: AppId, provider_id: &str, connection: ConnectionId
     Key::new(ending_connections(app, provider_id), connection.to_string())
 }
 
-/// Holds an account at a provider against a second connection of the same principal; its body names the connection.
-pub fn account(app: AppId, principal: &Principal, provider_id: &str, identifier: &str) -> Key {
-    let hash = hex::encode(digest(&SHA256, identifier.as_bytes()));
+/// Holds an account at a provider against a second connection of the same principal; its body names the connection. `account` is
+/// what tells it from all others, not what it is called.
+pub fn account(app: AppId, principal: &Principal, provider_id: &str, account: &str) -> Key {
+    let hash = hex::encode(digest(&SHA256, account.as_bytes()));
     Key::new(format!("{}/accounts", principal_grants(app, principal)), format!("{provider_id}#{hash}"))
 }
 

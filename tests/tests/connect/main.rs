@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod identity;
 mod pages;
 mod provider;
 mod renewal;

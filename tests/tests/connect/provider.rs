@@ -34,6 +34,8 @@ struct Inner {
     answer: Option<(u16, Value)>,
     without_refresh: bool,
     granted: Option<String>,
+    /// Done when the next token request comes.
+    then: Option<Box<dyn FnOnce() + Send>>,
     next: u32,
 }
 
@@ -97,6 +99,10 @@ impl Provider {
         self.0.lock().unwrap().answer = Some((status, body));
     }
 
+    pub(crate) fn at_the_next_exchange(&self, then: impl FnOnce() + Send + 'static) {
+        self.0.lock().unwrap().then = Some(Box::new(then));
+    }
+
     /// From now on no refresh token comes with tokens.
     pub(crate) fn keep_refresh_tokens(&self) {
         self.0.lock().unwrap().without_refresh = true;
@@ -128,6 +134,9 @@ impl Provider {
             return json_answer(200, &json!({ "with": with.len() }));
         }
         inner.exchanges.push(form.clone());
+        if let Some(then) = inner.then.take() {
+            then();
+        }
         if let Some((status, body)) = inner.answer.take() {
             return json_answer(status, &body);
         }

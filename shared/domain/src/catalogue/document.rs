@@ -41,7 +41,7 @@ says whether a description is right.
 
 * **Scopes**: how many the catalogue describes in plain words. An operator may name others. *set there*: the provider takes
   none in a request; permissions belong to the app's registration.
-* **PKCE**: *required*, *sent*, *not sent* (it would break the flow or change the app), or *untried* (not sent).
+* **PKCE**: *required*, *sent*, *not sent* (it would break the flow or change the app), or *untried* (sent: servers ignore what they do not know).
 * **Renewal**: how long an access token lives where that is known; whether the refresh token is replaced when it is used;
   *grace*, how long a replaced one still works, because a reply can be lost; *kept*, how long one lives.
 * **Revocation**: how the provider is told when a connection is revoked. Without a way, the vault still deletes the tokens at

@@ -125,6 +125,16 @@ impl Connection {
         matches!(self.state, ConnectionState::Broken { .. })
     }
 
+    /// Whether the provider may take it for the access of this account: it is live, and has the same identifier, for whatever
+    /// tenant; or it is the principal's, and not both accounts are known.
+    pub fn may_be_of(&self, principal: &Principal, account: Option<&AccountInfo>) -> bool {
+        let live = !matches!(self.state, ConnectionState::Revoked { .. });
+        live && match (&self.account, account) {
+            (Some(own), Some(account)) => own.identifier == account.identifier,
+            _ => self.principal == *principal,
+        }
+    }
+
     /// A grant more on it. A revoked connection takes none.
     pub fn add_grant(self) -> Result<Self> {
         match self.state {

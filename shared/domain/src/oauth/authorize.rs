@@ -52,10 +52,7 @@ pub enum IssuerError {
 
 /// Whether a proof key belongs into this provider's requests.
 pub fn sends_pkce(provider: &Provider) -> bool {
-    provider
-        .authorization
-        .as_ref()
-        .is_some_and(|authorization| matches!(authorization.pkce, Pkce::Required | Pkce::Supported))
+    provider.authorization.as_ref().is_some_and(|authorization| authorization.pkce != Pkce::Breaks)
 }
 
 /// The scopes that are asked for: those chosen, then those that the entry always asks for, each once.

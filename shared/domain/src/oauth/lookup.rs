@@ -1,16 +1,19 @@
 //! The vault's own requests after an exchange: what else a connection needs, and which account it is.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, header};
 use jiff::Timestamp;
+use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, AccountSource, Client, EngineError, ExchangeError, OwnRequest, Provider, Values,
+    AccountSource, Client, EngineError, ExchangeError, OwnRequest, Provider, Values,
     api::api_hosts_known,
     document::{Document, text_of},
     names::Names,
-    scrub::bounded,
+    scrub::{ID_TOKEN, Secrets, bounded},
     send::{NoAnswer, Outgoing, apply_headers, set_header, standard_headers},
     token::{Engine, set_found},
 };
@@ -25,6 +28,10 @@ use crate::{
 pub struct AccountInfo {
     /// Stable: the same account has the same one. At most 255 characters.
     pub identifier: String,
+    /// Tells it from every other account: a digest of the identifier as it came, of what the entry says to take beside it, and
+    /// of the connection's own values. `None` where too little is known for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// At most 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
@@ -41,18 +48,21 @@ impl Engine<'_> {
         client: &Client<'_>,
         values: &mut Values,
         access: &Secret<String>,
+        secrets: &Secrets<'_>,
     ) -> Result<(), ExchangeError> {
         for lookup in &provider.lookups {
             let document = self.own_request(provider, client, values, &lookup.request, access).await?;
             for (name, path) in &lookup.set {
                 let found = document.at(path).and_then(text_of);
+                found.iter().try_for_each(|found| secrets.refuse_in(found, "lookup's reply"))?;
                 set_found(provider, values, name, found.as_deref(), "lookup's reply")?;
             }
         }
         Ok(())
     }
 
-    /// Which account it is, where the entry says how to find out. Failing is no fault of the connection.
+    /// Which account it is, where the entry says how to find out. Failing is no fault of the connection; only what repeats a
+    /// secret is refused.
     pub(super) async fn account(
         &self,
         provider: &Provider,
@@ -60,28 +70,50 @@ impl Engine<'_> {
         values: &Values,
         access: &Secret<String>,
         replies: &[Document],
-    ) -> Option<AccountInfo> {
-        let account = provider.account.as_ref()?;
-        match &account.source {
-            AccountSource::Reply => read_account(account, replies),
-            AccountSource::IdToken => {
-                let claims: Vec<_> = replies.iter().filter_map(id_token_claims).collect();
-                read_account(account, &claims)
-            }
+        secrets: &Secrets<'_>,
+    ) -> Result<Option<AccountInfo>, ExchangeError> {
+        let Some(account) = &provider.account else { return Ok(None) };
+        let claims: Vec<_> = replies.iter().filter_map(id_token_claims).collect();
+        let own: Vec<_> = match &account.source {
+            AccountSource::Reply | AccountSource::IdToken => Vec::new(),
             AccountSource::Variables => {
-                let values = serde_json::to_value(values).ok()?;
-                read_account(account, &[Document::new(values)])
+                serde_json::to_value(values).ok().map(Document::new).into_iter().collect()
             }
             AccountSource::Request(request) => {
                 match self.own_request(provider, client, values, request, access).await {
-                    Ok(document) => read_account(account, &[document]),
+                    Ok(document) => vec![document],
                     Err(error) => {
                         tracing::warn!(provider = provider.id, %error, "the account cannot be read");
-                        None
+                        return Ok(None);
                     }
                 }
             }
-        }
+        };
+        let source = match &account.source {
+            AccountSource::Reply => replies,
+            AccountSource::IdToken => claims.as_slice(),
+            AccountSource::Variables | AccountSource::Request(_) => own.as_slice(),
+        };
+        let find = |paths: &[String]| source.iter().find_map(|document| document.text(paths));
+        let shown = |paths: &[String], max_chars: usize| -> Result<Option<String>, ExchangeError> {
+            let Some(text) = find(paths) else { return Ok(None) };
+            secrets.refuse_in(&text, "account")?;
+            Ok(Some(bounded(&text, max_chars)).filter(|text| !text.is_empty()))
+        };
+        let Some(identifier) = shown(&account.identifier, 255)? else { return Ok(None) };
+        let beside = |path: &String| {
+            let mut everywhere = source.iter().chain(replies).chain(&claims);
+            everywhere.find_map(|document| document.at(path).and_then(text_of))
+        };
+        let also: Option<Vec<String>> = account.also.iter().map(beside).collect();
+        let raw = find(&account.identifier).unwrap_or_default();
+        let key = also.filter(|_| !account.of_many).map(|also| key(&raw, &also, &values.telling(provider)));
+        Ok(Some(AccountInfo {
+            identifier,
+            key,
+            display_name: shown(&account.display_name, 200)?,
+            email: shown(&account.email, 320)?,
+        }))
     }
 
     /// A request with the access token, to a host where calls go or the token came from.
@@ -165,22 +197,27 @@ fn host_and_port(target: &Target) -> Result<HostPattern, EngineError> {
     pattern.map_err(|_| EngineError::Destination(EgressError::HostNotAllowed))
 }
 
-fn read_account(account: &Account, documents: &[Document]) -> Option<AccountInfo> {
-    let find = |paths: &[String], max_chars: usize| {
-        let text = documents.iter().find_map(|document| document.text(paths))?;
-        Some(bounded(&text, max_chars)).filter(|text| !text.is_empty())
+/// See [`AccountInfo::key`]. Each text has its length before it, so that no two lists give the same.
+fn key(identifier: &str, also: &[String], values: &BTreeMap<&str, &str>) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut add = |text: &str| {
+        context.update(&text.len().to_be_bytes());
+        context.update(text.as_bytes());
     };
-    Some(AccountInfo {
-        identifier: find(&account.identifier, 255)?,
-        display_name: find(&account.display_name, 200),
-        email: find(&account.email, 320),
-    })
+    add(identifier);
+    add(&also.len().to_string());
+    also.iter().for_each(|text| add(text));
+    for (name, value) in values {
+        add(name);
+        add(value);
+    }
+    hex::encode(context.finish())
 }
 
 /// The claims of a reply's `id_token`, its signature unseen: it came over TLS from the token endpoint, which OpenID Connect
 /// Core (section 3.1.3.7, point 6) takes for proof enough of where it is from, and its claims are only shown.
 fn id_token_claims(reply: &Document) -> Option<Document> {
-    let token = reply.at("id_token")?.as_str()?;
+    let token = reply.at(ID_TOKEN)?.as_str()?;
     let payload = token.split('.').nth(1)?;
     let claims = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&claims).ok().map(Document::new)

@@ -46,5 +46,5 @@ pub use lookup::AccountInfo;
 pub use names::STEP_NAMES;
 pub use reply::Tokens;
 pub use template::{Bound, Resolve, Template, TemplateError};
-pub use token::{CurrentTokens, Engine, Obtained};
+pub use token::{CurrentTokens, Engine, NotObtained, Obtained};
 pub use values::{ValueError, Values};

@@ -7,7 +7,7 @@ use super::{
     ExchangeError, Provider, SuccessFlag,
     document::{Document, text_of},
     names::Names,
-    scrub::{clean_code, clean_description},
+    scrub::{Secrets, clean_code, clean_description},
     send::Answer,
 };
 use crate::{
@@ -40,6 +40,21 @@ pub(super) fn read(
     Ok((tokens, document))
 }
 
+/// What is said to be granted is stored and shown: no token may be among it.
+pub(super) fn check_scopes(
+    provider: &Provider,
+    replies: &[Document],
+    secrets: &Secrets<'_>,
+) -> Result<(), ExchangeError> {
+    let said = replies.iter().filter_map(|reply| reply.first(&provider.token.reply.scope));
+    said.flat_map(|said| match said {
+        Value::Array(list) => list.iter().collect(),
+        one => vec![one],
+    })
+    .filter_map(Value::as_str)
+    .try_for_each(|scope| secrets.refuse_in(scope, "scopes"))
+}
+
 /// The document of an answer that is a success by its status, without an error in it, and with the flag that makes it one.
 pub(super) fn success(
     provider: &Provider,
@@ -70,7 +85,8 @@ pub(super) fn success(
     if let Some(flag) = flag
         && document.at(&flag.path) != Some(&flag.equals)
     {
-        let code = document.at(&flag.path).and_then(text_of);
+        let own = Secrets::of(provider, std::slice::from_ref(&document));
+        let code = document.at(&flag.path).and_then(text_of).filter(|code| !own.are_in(code));
         failure.codes =
             vec![code.map_or_else(|| "not_successful".to_owned(), |code| clean_code(&code, names))];
         return Err(failure.classify(provider));
@@ -93,16 +109,18 @@ impl Failure {
 
     fn read(provider: &Provider, document: &Document, names: &Names<'_>) -> Self {
         let reply = &provider.token.reply;
+        let own = Secrets::of(provider, std::slice::from_ref(document));
         let codes = reply.error.iter().filter_map(|path| document.at(path)).filter_map(|value| match value {
             Value::Null | Value::Bool(false) => None,
             Value::Number(number) if number.as_f64() == Some(0.0) => None,
             Value::String(text) if text.is_empty() => None,
+            Value::String(text) if own.are_in(text) => Some("error".to_owned()),
             Value::String(text) => Some(clean_code(text, names)),
             Value::Number(number) => Some(number.to_string()),
             Value::Bool(true) | Value::Array(_) | Value::Object(_) => Some("error".to_owned()),
         });
         let codes = codes.collect();
-        let description = document.text(&reply.error_description);
+        let description = document.text(&reply.error_description).filter(|text| !own.are_in(text));
         Self {
             status: None,
             codes,

@@ -2,7 +2,44 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::names::Names;
+use super::{ExchangeError, Provider, document::Document, names::Names};
+use crate::inject::MIN_SECRET_BYTES;
+
+/// What nothing that is kept or shown may repeat: the tokens in replies, and the client's secret.
+pub(super) struct Secrets<'a>(Vec<&'a str>);
+
+impl<'a> Secrets<'a> {
+    /// Wherever the entry says that a token may stand, and the ID token.
+    pub(super) fn of(provider: &Provider, replies: &'a [Document]) -> Self {
+        let reply = &provider.token.reply;
+        let places = reply.access_token.iter().chain(&reply.refresh_token).map(String::as_str);
+        let places: Vec<_> = places.chain([ID_TOKEN]).collect();
+        let all =
+            replies.iter().flat_map(|reply| places.iter().filter_map(|place| reply.at(place)?.as_str()));
+        Self(all.filter(|token| token.len() >= MIN_SECRET_BYTES).collect())
+    }
+
+    /// With those that a request carries.
+    pub(super) fn and(mut self, names: &'a Names<'_>) -> Self {
+        self.0.extend(names.secrets().filter(|secret| secret.len() >= MIN_SECRET_BYTES));
+        self
+    }
+
+    /// Refuses a text, as it came, that holds one of them whole. Shorter parts may well be shared: tokens hold ids.
+    pub(super) fn refuse_in(&self, text: &str, place: &str) -> Result<(), ExchangeError> {
+        if self.are_in(text) {
+            return Err(ExchangeError::Reply(format!("in the {place}: it repeats a secret")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn are_in(&self, text: &str) -> bool {
+        self.0.iter().any(|secret| text.contains(secret))
+    }
+}
+
+/// OpenID Connect Core, section 3.1.3.3.
+pub(super) const ID_TOKEN: &str = "id_token";
 
 /// An error code. One that repeats a secret, or is none, becomes `error`.
 pub(super) fn clean_code(code: &str, names: &Names<'_>) -> String {

@@ -12,6 +12,7 @@ use super::{
     document::{Document, text_of},
     names::{Names, Params},
     reply::{self, Tokens},
+    scrub::Secrets,
     send::{Outgoing, apply_headers, standard_headers},
 };
 use crate::{
@@ -41,6 +42,33 @@ pub struct Obtained {
     pub account: Option<AccountInfo>,
 }
 
+/// Why there is no connection.
+#[derive(Debug, Clone)]
+pub struct NotObtained {
+    pub error: ExchangeError,
+    /// What the provider had given by then, with the values known so far: it should be told that nobody uses these.
+    pub given: Option<Box<(Tokens, Values)>>,
+}
+
+impl From<ExchangeError> for NotObtained {
+    fn from(error: ExchangeError) -> Self {
+        Self { error, given: None }
+    }
+}
+
+impl From<EngineError> for NotObtained {
+    fn from(error: EngineError) -> Self {
+        ExchangeError::from(error).into()
+    }
+}
+
+impl NotObtained {
+    /// Of a request that follows an exchange which gave these.
+    fn after(error: ExchangeError, tokens: Tokens, values: Values) -> Self {
+        Self { error: error.after_exchange(), given: Some(Box::new((tokens, values))) }
+    }
+}
+
 /// The tokens of a connection as they are stored.
 #[derive(Debug, Clone, Copy)]
 pub struct CurrentTokens<'a> {
@@ -59,7 +87,7 @@ impl Engine<'_> {
         callback: &Callback,
         code_verifier: Option<&str>,
         scopes: &[String],
-    ) -> Result<Obtained, ExchangeError> {
+    ) -> Result<Obtained, NotObtained> {
         let mut values = values.clone();
         set_from_callback(provider, &mut values, callback)?;
         let endpoint = &provider.token;
@@ -85,8 +113,10 @@ impl Engine<'_> {
         let (mut tokens, first) = self.ask(step, client, names, params).await?;
         let mut replies = vec![first];
         if let Some(upgrade) = &endpoint.upgrade {
-            let upgraded = self.upgrade(provider, client, &values, upgrade, &tokens).await;
-            let (longer, second) = upgraded.map_err(ExchangeError::after_exchange)?;
+            let (longer, second) = match self.upgrade(provider, client, &values, upgrade, &tokens).await {
+                Ok(upgraded) => upgraded,
+                Err(error) => return Err(NotObtained::after(error, tokens, values)),
+            };
             tokens = Tokens {
                 refresh_token: longer.refresh_token.or(tokens.refresh_token),
                 refresh_expires_at: longer.refresh_expires_at.or(tokens.refresh_expires_at),
@@ -105,7 +135,7 @@ impl Engine<'_> {
         client: &Client<'_>,
         values: &Values,
         scopes: &[String],
-    ) -> Result<Obtained, ExchangeError> {
+    ) -> Result<Obtained, NotObtained> {
         let (tokens, document) = self.mint_tokens(provider, client, values, scopes).await?;
         self.complete(provider, client, values.clone(), tokens, &[document]).await
     }
@@ -130,7 +160,10 @@ impl Engine<'_> {
         match refresh.kind {
             RefreshKind::None => return Err(cannot("not_refreshable")),
             RefreshKind::Assertion => {
-                return Ok(self.mint_tokens(provider, client, values, scopes).await?.0);
+                let (tokens, reply) = self.mint_tokens(provider, client, values, scopes).await?;
+                let replies = [reply];
+                reply::check_scopes(provider, &replies, &Secrets::of(provider, &replies))?;
+                return Ok(tokens);
             }
             RefreshKind::AccessToken => {
                 params.set("access_token", names.get_secret("access_token").unwrap_or_default());
@@ -153,7 +186,10 @@ impl Engine<'_> {
             token_params: true,
             params: Some(&refresh.params),
         };
-        Ok(self.ask(step, client, names, params).await?.0)
+        let (tokens, reply) = self.ask(step, client, names, params).await?;
+        let replies = [reply];
+        reply::check_scopes(provider, &replies, &Secrets::of(provider, &replies))?;
+        Ok(tokens)
     }
 
     async fn mint_tokens(
@@ -250,17 +286,34 @@ impl Engine<'_> {
         mut values: Values,
         tokens: Tokens,
         replies: &[Document],
-    ) -> Result<Obtained, ExchangeError> {
+    ) -> Result<Obtained, NotObtained> {
+        match self.find_out(provider, client, &mut values, &tokens, replies).await {
+            Ok(account) => Ok(Obtained { tokens, values, account }),
+            Err(error) => Err(NotObtained::after(error, tokens, values)),
+        }
+    }
+
+    async fn find_out(
+        &self,
+        provider: &Provider,
+        client: &Client<'_>,
+        values: &mut Values,
+        tokens: &Tokens,
+        replies: &[Document],
+    ) -> Result<Option<AccountInfo>, ExchangeError> {
+        let none = Values::default();
+        let names = Names::new(provider, &none, client);
+        let secrets = Secrets::of(provider, replies).and(&names);
+        reply::check_scopes(provider, replies, &secrets)?;
         for variable in &provider.variables {
             if let VariableSource::Reply { path } = &variable.source {
                 let found = replies.iter().find_map(|reply| reply.at(path).and_then(text_of));
-                set_found(provider, &mut values, &variable.name, found.as_deref(), "reply")?;
+                found.iter().try_for_each(|found| secrets.refuse_in(found, "reply"))?;
+                set_found(provider, values, &variable.name, found.as_deref(), "reply")?;
             }
         }
-        let looked_up = self.look_up(provider, client, &mut values, &tokens.access_token).await;
-        looked_up.map_err(ExchangeError::after_exchange)?;
-        let account = self.account(provider, client, &values, &tokens.access_token, replies).await;
-        Ok(Obtained { tokens, values, account })
+        self.look_up(provider, client, values, &tokens.access_token, &secrets).await?;
+        self.account(provider, client, values, &tokens.access_token, replies, &secrets).await
     }
 }
 

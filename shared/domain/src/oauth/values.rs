@@ -52,6 +52,17 @@ impl Values {
         self.0.extend(other.0.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
 
+    /// Those that tell this connection from others to the provider: neither the operator's, which all of an app's share, nor
+    /// what varies between two visits of one account.
+    pub fn telling<'a>(&'a self, provider: &'a Provider) -> BTreeMap<&'a str, &'a str> {
+        let tells = |variable: &&Variable| variable.source != VariableSource::Operator && !variable.varies;
+        let telling = provider.variables.iter().filter(tells).filter_map(|variable| {
+            let value = self.get(&variable.name).or(variable.default.as_deref())?;
+            Some((variable.name.as_str(), value))
+        });
+        telling.collect()
+    }
+
     /// Nothing but the entry's defaults: what a form starts with. Requests fall back on them without this.
     pub fn with_defaults(provider: &Provider) -> Self {
         let defaults = provider.variables.iter().filter_map(|variable| {

@@ -8,10 +8,14 @@ use crate::{
     error::{Error, Result},
     keyspace,
     model::{Connection, ConnectionState, Grant, Principal, Receipt, SealedCredential},
+    oauth::AccountInfo,
     port::{Expect, Index, Item, Op, Query, StoreError, Table, TableName},
 };
 
 pub struct Connections<'a>(pub &'a dyn Table);
+
+/// A look for connections to an account reads at most this many pages of a thousand.
+const MAX_PAGES: usize = 10;
 
 impl Connections<'_> {
     pub async fn get(&self, app: AppId, id: ConnectionId) -> Result<Stored<Connection>> {
@@ -28,15 +32,16 @@ impl Connections<'_> {
         Ok(found.into_iter().filter(|connection| connection.app_id == app).collect())
     }
 
-    /// The principal's connection to this very account, if there is one.
+    /// The principal's connection to this very account, if there is one and enough is known of the account to tell.
     pub async fn of_account(
         &self,
         app: AppId,
         principal: &Principal,
         provider_id: &str,
-        identifier: &str,
+        account: &AccountInfo,
     ) -> Result<Option<Stored<Connection>>> {
-        let hold = keyspace::account(app, principal, provider_id, identifier);
+        let Some(key) = &account.key else { return Ok(None) };
+        let hold = keyspace::account(app, principal, provider_id, key);
         match self.0.get(TableName::Main, &hold).await? {
             Some(item) => match self.get(app, decode(&item)?).await {
                 Ok(connection) => Ok(Some(connection)),
@@ -45,6 +50,30 @@ impl Connections<'_> {
             },
             None => Ok(None),
         }
+    }
+
+    /// Whether the app has a live connection that the provider may take for this account's: one with the same identifier,
+    /// whatever tenant it is for, or one of the principal's where not both accounts are known. From an index, and `true` where
+    /// there are too many to look through.
+    pub async fn may_be_connected(
+        &self,
+        app: AppId,
+        principal: &Principal,
+        provider_id: &str,
+        account: Option<&AccountInfo>,
+    ) -> Result<bool> {
+        let mut cursor = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.list(app, provider_id, 1000, cursor).await?;
+            if page.items.iter().any(|connection| connection.may_be_of(principal, account)) {
+                return Ok(true);
+            }
+            if page.next.is_none() {
+                return Ok(false);
+            }
+            cursor = page.next;
+        }
+        Ok(true)
     }
 
     /// One page of an app's connections through a provider that are not revoked, oldest first.
@@ -101,7 +130,7 @@ impl Connections<'_> {
             Op::Put { table: TableName::Main, item, expect: Expect::Absent },
             Credentials::create(tokens)?,
         ];
-        ops.extend(Self::hold(connection, Expect::Absent)?);
+        ops.extend(Self::hold_op(connection)?);
         ops.extend(Grants::create_ops(grant)?);
         Ok(ops)
     }
@@ -150,9 +179,15 @@ impl Connections<'_> {
         tokens: &SealedCredential,
         keep_alive_at: Option<Timestamp>,
     ) -> Result<Vec<Op>> {
-        let mut ops = vec![Self::put(connection, keep_alive_at)?, Credentials::overwrite(tokens)?];
-        ops.extend(Self::hold(&connection.value, Expect::Any)?);
-        Ok(ops)
+        Ok(vec![Self::put(connection, keep_alive_at)?, Credentials::overwrite(tokens)?])
+    }
+
+    /// The write by which a connection takes its account, where it has none yet. A connection whose account has a key has taken
+    /// it: whoever finds it taken by another leaves the key out.
+    pub fn hold_op(connection: &Connection) -> Result<Option<Op>> {
+        let Some(key) = Self::hold_key(connection) else { return Ok(None) };
+        let item = Item::new(key, encode(&connection.id)?);
+        Ok(Some(Op::Put { table: TableName::Main, item, expect: Expect::Absent }))
     }
 
     /// The write of a connection against the version that was read, for a transaction of the caller's. `keep_alive_at` is when
@@ -189,15 +224,9 @@ impl Connections<'_> {
     }
 
     fn hold_key(connection: &Connection) -> Option<crate::port::Key> {
-        let account = connection.account.as_ref()?;
+        let key = connection.account.as_ref()?.key.as_deref()?;
         let (app, provider) = (connection.app_id, &connection.provider_id);
-        Some(keyspace::account(app, &connection.principal, provider, &account.identifier))
-    }
-
-    fn hold(connection: &Connection, expect: Expect) -> Result<Option<Op>> {
-        let Some(key) = Self::hold_key(connection) else { return Ok(None) };
-        let item = Item::new(key, encode(&connection.id)?);
-        Ok(Some(Op::Put { table: TableName::Main, item, expect }))
+        Some(keyspace::account(app, &connection.principal, provider, key))
     }
 
     fn item(connection: &Connection, keep_alive_at: Option<Timestamp>) -> Result<Item> {

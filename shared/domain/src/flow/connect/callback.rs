@@ -1,6 +1,6 @@
 //! The redirect back from the provider (RFC 6749 section 4.1.2, RFC 9207, RFC 9700 section 4).
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use alter_api_types::{AppId, ConnectSessionId};
 
@@ -15,13 +15,25 @@ use crate::{
 };
 
 /// A redirect as it arrived.
-#[derive(Debug)]
 pub struct Redirect<'a> {
     /// Of the path, as it stands there.
     pub app_id: &'a str,
     pub provider_id: &'a str,
     pub params: Vec<(String, String)>,
     pub ip: Option<IpAddr>,
+}
+
+impl fmt::Debug for Redirect<'_> {
+    /// Without the values: the code and the `state` are among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.params.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Redirect")
+            .field("app_id", &self.app_id)
+            .field("provider_id", &self.provider_id)
+            .field("params", &names)
+            .field("ip", &self.ip)
+            .finish()
+    }
 }
 
 impl ConnectService {
@@ -145,5 +157,19 @@ fn single<'p>(params: &'p [(String, String)], name: &str) -> Result<Option<&'p s
     match (found.next(), found.next()) {
         (_, Some(_)) => Err(ConnectError::Mismatch("a parameter is given twice")),
         (one, None) => Ok(one.filter(|value| !value.is_empty())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_tells_no_value_of_a_redirect() {
+        let params =
+            vec![("code".to_owned(), "c0de-canary".to_owned()), ("state".to_owned(), "st4te".to_owned())];
+        let shown = format!("{:?}", Redirect { app_id: "a", provider_id: "toy", params, ip: None });
+        assert!(shown.contains("toy") && shown.contains("state"), "{shown}");
+        assert!(!shown.contains("canary") && !shown.contains("st4te"), "{shown}");
     }
 }

@@ -1,18 +1,22 @@
 //! From the provider's answer to a grant: exchange, then one transaction of connection, tokens, grant and the session's
 //! progress.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use alter_api_types::{ConnectSessionId, ConnectionId, CredentialId, GrantId};
+use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
 use super::{ATTEMPTS, ConnectError, ConnectService, begin::MISCONFIGURED, callback::refusal};
 use crate::{
+    egress::AllowedHosts,
     error::{Error, Result},
     flow::revocations::client_secret,
-    inject::CredentialFields,
+    inject::{CredentialFields, DefaultHeaders, Injection},
     model::{ConnectSession, Delivery, ProviderConfig},
-    oauth::{Callback, Client, ExchangeError, Obtained, Provider, Values, delivery, requested_scopes},
+    oauth::{
+        Callback, Client, ExchangeError, NotObtained, Obtained, Provider, Values, delivery, requested_scopes,
+    },
 };
 
 /// What the user agreed to, on the way to tokens.
@@ -48,6 +52,15 @@ pub(super) enum Kept {
     /// Nothing was written; the code and sentence say why.
     Refused(&'static str, &'static str),
 }
+
+/// Of a conflict with a refresh that is under way and exchanges the very token that is to be kept.
+pub(super) const REFRESHING: &str = "refresh_under_way";
+/// Longer than anybody may refresh.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// Between two attempts at storing; each is twice as long as the one before. All of them together take some four seconds: what
+/// the provider has given is worth the wait.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 const STORE_TROUBLE: (&str, &str) =
     ("activation_failed", "The connection could not be stored. Nothing was kept; try again in a while.");
@@ -97,48 +110,82 @@ impl ConnectService {
         };
         let obtained = match obtained {
             Ok(obtained) => obtained,
-            Err(error) => return self.not_obtained(&session, &config, error, asked.ip).await,
+            Err(NotObtained { error, given }) => {
+                if let Some((tokens, values)) = given.map(|given| *given) {
+                    let obtained = Obtained { tokens, values, account: None };
+                    let fresh = self.fresh(&session, &config, client, obtained, asked.ip)?;
+                    self.discard(&session, &fresh).await;
+                }
+                return self.not_obtained(&session, &config, error, asked.ip).await;
+            }
         };
         let made = delivery(provider, &obtained.values, &config.client_id);
         let granted =
             obtained.tokens.scopes.clone().unwrap_or_else(|| {
                 requested_scopes(provider, scopes).into_iter().map(str::to_owned).collect()
             });
+        let fresh = self.fresh(&session, &config, client, obtained, asked.ip)?;
         let delivery = match made {
             Ok(delivery) => delivery,
             Err(error) => {
                 tracing::error!(provider = provider.id, %error, "a connection cannot be used and is not kept");
-                self.end_now(provider, &client, &obtained).await;
+                self.discard(&session, &fresh).await;
                 self.failed(&session, &config.provider_id, MISCONFIGURED).await?;
                 return Ok(());
             }
         };
-        let fresh = Fresh {
+        self.keep(&session, &Fresh { scopes: granted, delivery, ..fresh }).await
+    }
+
+    /// What was obtained, so far without scopes, and of use nowhere.
+    fn fresh<'a>(
+        &self,
+        session: &ConnectSession,
+        config: &'a ProviderConfig,
+        client: Client<'a>,
+        obtained: Obtained,
+        ip: Option<IpAddr>,
+    ) -> Result<Fresh<'a>> {
+        Ok(Fresh {
             session_id: session.id,
-            config: &config,
-            provider,
+            config,
+            provider: config.definition()?,
             client,
             obtained,
-            scopes: granted,
-            delivery,
+            scopes: Vec::new(),
+            delivery: Delivery {
+                injection: Injection::bearer(),
+                default_headers: DefaultHeaders::default(),
+                allowed_hosts: AllowedHosts::default(),
+                api_base_url: None,
+            },
             connection_id: self.ports.new_id()?,
             credential_id: self.ports.new_id()?,
             grant_id: self.ports.new_id()?,
-            ip: asked.ip,
-        };
-        self.keep(&session, &fresh).await
+            ip,
+        })
     }
 
     /// Stores what was obtained; what is not stored is ended at the provider.
     async fn keep(&self, session: &ConnectSession, fresh: &Fresh<'_>) -> Result<()> {
         let mut last = Error::Throttled;
-        for _ in 0..ATTEMPTS {
+        let mut pause = FIRST_PAUSE;
+        let mut attempts = 0;
+        let patience = Instant::now() + PATIENCE;
+        while attempts < ATTEMPTS {
             match self.store(fresh).await {
                 Ok(Kept::Connected) => return Ok(()),
                 Ok(Kept::Refused(code, message)) => {
                     self.discard(session, fresh).await;
                     self.failed(session, &fresh.config.provider_id, (code, message)).await?;
                     return Ok(());
+                }
+                // A refresh ends by itself, and soon.
+                Err(error @ Error::Conflict { code: REFRESHING, .. }) if Instant::now() < patience => {
+                    last = error;
+                    sleep(LONGEST_PAUSE.min(pause)).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    continue;
                 }
                 // Somebody was faster, or it is not known whether it was written: look again.
                 Err(error @ (Error::Conflict { .. } | Error::Throttled | Error::StoreUnavailable(_))) => {
@@ -149,6 +196,9 @@ impl ConnectService {
                     break;
                 }
             }
+            attempts += 1;
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
         tracing::error!(provider = fresh.provider.id, error = %last, "a connection could not be stored");
         // Where it may have been written after all, ending the tokens would break what was stored.

@@ -12,13 +12,14 @@ use crate::{
         ConnectSession, ConnectionState, EventKind, Grant, GrantStatus, Principal, Progress, ProviderConfig,
         SESSION_LIFETIME, SessionProvider, SessionTerms, Surface, label,
     },
+    oauth::Flow,
     repo::{Apps, ConnectSessions, Connections, Grants, ProviderConfigs, Stored},
 };
 
 /// A session to be made. Addresses have been checked.
 #[derive(Debug, Clone, Default)]
 pub struct NewSession {
-    /// `None`: all that the app has set up.
+    /// `None`: all that the app has set up, except those that need no user.
     pub providers: Option<Vec<String>>,
     pub return_url: Option<String>,
     /// `None`: the origin of the app's website.
@@ -46,6 +47,13 @@ impl ConnectService {
         let app = Apps(table).get(caller.org_id, caller.app_id).await?.value;
         let terms = SessionTerms { label: new.terms.label.as_deref().map(label).transpose()?, ..new.terms };
         terms.policy(now)?;
+        if caller.agent_key().is_some() && new.repair.is_none() {
+            // What it makes would be the app's own, beyond what the agent may use.
+            return Err(Error::field(
+                "repair_grant_id_required",
+                "An agent's own key has the agent's own grants renewed and makes none: name one with repair_grant_id.",
+            ));
+        }
         let repaired = match new.repair {
             Some(id) => Some(self.repairable(caller, id).await?),
             None => None,
@@ -133,7 +141,8 @@ impl ConnectService {
         }
     }
 
-    /// The providers of a session as the app has them now: those named, or all.
+    /// The providers of a session as the app has them now: those named, or all that ask the user. One that needs no user gives
+    /// access by the operator's key: only the app's server decides on that.
     async fn offered(
         &self,
         caller: &Caller,
@@ -147,7 +156,12 @@ impl ConnectService {
         };
         let Some(named) = named else {
             let all = configs.all(caller.app_id).await?;
-            let enabled: Vec<_> = all.into_iter().filter(ProviderConfig::is_enabled).collect();
+            let mut enabled = Vec::new();
+            for config in all.into_iter().filter(ProviderConfig::is_enabled) {
+                if config.definition()?.flow == Flow::AuthorizationCode {
+                    enabled.push(config);
+                }
+            }
             return if enabled.is_empty() { Err(nothing_set_up()) } else { Ok(enabled) };
         };
         let mut seen = BTreeSet::new();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     ConnectService,
-    keep::{Fresh, Kept},
+    keep::{Fresh, Kept, REFRESHING},
     visit::subject,
 };
 use crate::{
@@ -20,7 +20,10 @@ use crate::{
         ConnectSession, Connected, Connection, ConnectionState, EventKind, Grant, GrantRef, GrantSource,
         GrantState, GrantStatus, Operation, Progress, REFRESH_TOKEN, Receipt, Surface, TokenFacts,
     },
-    oauth::{Client, CurrentTokens, Obtained, Provider, RefreshKind, RevokeError},
+    oauth::{
+        AccountInfo, Client, CurrentTokens, Provider, RefreshKind, RefreshTokenRotation, RevokeError, Tokens,
+        Values,
+    },
     port::Op,
     repo::{ConnectSessions, Connections, Credentials, Grants, Stored},
     secret::Secret,
@@ -34,6 +37,10 @@ const GONE: Kept =
 const OTHER_ACCOUNT: Kept = Kept::Refused(
     "account_mismatch",
     "This is another account than the one to reconnect. Sign in with the same account as before.",
+);
+const ACCOUNT_UNKNOWN: Kept = Kept::Refused(
+    "account_unknown",
+    "The service did not say which account this is. Nothing was changed; try again in a while.",
 );
 const NO_TERM: Kept =
     Kept::Refused("grant_policy_application_failed", "The time for which the app asked for access is over.");
@@ -49,13 +56,9 @@ impl ConnectService {
         else {
             return Ok(ENDED);
         };
-        if let Some(connected) = connected(&session.value, fresh) {
-            if connected.connection_id == fresh.connection_id {
-                return Ok(Kept::Connected);
-            }
-            if connected.account.is_none() || connected.account != fresh.obtained.account {
-                return Ok(ALREADY);
-            }
+        let before = connected(&session.value, fresh).map(|before| (before.connection_id, before.grant_id));
+        if before.is_some_and(|(connection, _)| connection == fresh.connection_id) {
+            return Ok(Kept::Connected);
         }
         match session.value.repair {
             Some(grant) => {
@@ -65,17 +68,27 @@ impl ConnectService {
                     Err(other) => return Err(other),
                 };
                 let Some(connection) = self.connection_of(&grant.value).await? else { return Ok(GONE) };
-                if is_other_account(&connection.value, fresh) {
-                    return Ok(OTHER_ACCOUNT);
+                match same_account(&connection.value, fresh) {
+                    Some(true) => self.renew(session, connection, Some(grant), fresh, now).await,
+                    Some(false) => Ok(OTHER_ACCOUNT),
+                    None => Ok(ACCOUNT_UNKNOWN),
                 }
-                self.renew(session, connection, Some(grant), fresh, now).await
             }
-            None => match self.known(&session.value, fresh).await? {
-                Some(connection) => {
+            None => match (self.known(&session.value, fresh).await?, before) {
+                (Some(connection), Some((id, grant))) if connection.value.id == id => {
+                    // The session can name no other grant.
+                    let grant = Grants(table).get(session.value.app_id, grant).await?;
+                    if grant.value.status(now) == GrantStatus::Revoked {
+                        return Ok(GONE);
+                    }
+                    self.renew(session, connection, Some(grant), fresh, now).await
+                }
+                (_, Some(_)) => Ok(ALREADY),
+                (Some(connection), None) => {
                     let grant = self.grant_to_name(&session.value, &connection.value, now).await?;
                     self.renew(session, connection, grant, fresh, now).await
                 }
-                None => self.create(session, fresh, now).await,
+                (None, None) => self.create(session, fresh, now).await,
             },
         }
     }
@@ -117,18 +130,21 @@ impl ConnectService {
         now: Timestamp,
     ) -> Result<Kept> {
         let Ok(policy) = session.value.terms.policy(now) else { return Ok(NO_TERM) };
-        let kept_refresh = self.kept_refresh(&connection.value, fresh).await?;
+        let kept_refresh = self.kept_refresh(&connection.value, fresh, now).await?;
+        // With a token that stays, what is known of attempts to exchange it stays.
+        let lease = connection.value.lease.filter(|_| kept_refresh.is_some() && rotates(fresh.provider));
         let fields = token_fields(&fresh.obtained.tokens, kept_refresh)?;
+        let (account, takes_account) = self.account_of(&connection.value, fresh).await?;
         let version = connection.version;
         let old = connection.value;
         let mut renewed = Connection {
-            account: fresh.obtained.account.clone().or(old.account.clone()),
+            account,
             values: fresh.obtained.values.clone(),
             scopes: fresh.scopes.clone(),
             delivery: fresh.delivery.clone(),
             seal_version: old.seal_version.saturating_add(1),
             tokens: facts(fresh, &fields, now),
-            lease: None,
+            lease,
             state: ConnectionState::Active,
             ..old
         };
@@ -136,7 +152,7 @@ impl ConnectService {
         let (org, app) = (renewed.org_id, renewed.app_id);
         let tokens = self.sealer.seal_credential(&self.ports, org, app, place, &fields).await?;
         let (named, operation, grant_ops) = match grant {
-            Some(grant) if session.value.terms.has_policy() => {
+            Some(grant) if session.value.terms.has_policy() || revives(&session.value, &grant.value, now) => {
                 let limited = grant.try_map(|grant| Ok(Grant { policy, ..grant }))?;
                 let ops = Grants::update_ops(&limited, now)?;
                 (limited.value, Operation::Reauth, ops)
@@ -152,6 +168,9 @@ impl ConnectService {
         let due = keep_alive_at(fresh.provider, &renewed.tokens);
         let stored = Stored { value: renewed, version };
         let mut ops = Connections::store_tokens_ops(&stored, &tokens, due)?;
+        if takes_account {
+            ops.extend(Connections::hold_op(&stored.value)?);
+        }
         ops.extend(grant_ops);
         ops.push(progress_op(session.clone(), &stored.value, &named, operation, now)?);
         let about = detail(&session.value, &stored.value);
@@ -169,33 +188,66 @@ impl ConnectService {
         Ok(Kept::Connected)
     }
 
-    /// Has the provider told to end tokens that are not kept. Not where they are for an account that the principal has a
-    /// connection to: many providers end everything that the account has given the app, and that would be cut off too.
+    /// Has the provider told to end tokens that are not kept. Not where the app has, or may have, a connection to their account:
+    /// many providers end everything that the account has given the app, and that would be cut off too.
     pub(super) async fn discard(&self, session: &ConnectSession, fresh: &Fresh<'_>) {
         if fresh.provider.revocation.is_none() {
             return;
         }
-        match self.known(session, fresh).await {
-            Ok(None) => {}
-            Ok(Some(_)) => return,
+        match self.may_cut_off(session, fresh).await {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::warn!(
+                    provider = fresh.provider.id,
+                    "tokens that are not kept are left to end by themselves"
+                );
+                return;
+            }
             Err(error) => return tracing::error!(%error, "tokens that are not kept were not ended"),
         }
         if let Err(error) = self.disown(session, fresh).await {
             tracing::warn!(%error, "tokens that are not kept are ended without a task");
-            self.end_now(fresh.provider, &fresh.client, &fresh.obtained).await;
+            let obtained = &fresh.obtained;
+            self.end_now(fresh.provider, &fresh.client, &obtained.tokens, &obtained.values).await;
         }
     }
 
     /// Tells the provider once, where no task can be left behind.
-    pub(super) async fn end_now(&self, provider: &Provider, client: &Client<'_>, obtained: &Obtained) {
-        let tokens = &obtained.tokens;
+    pub(super) async fn end_now(
+        &self,
+        provider: &Provider,
+        client: &Client<'_>,
+        tokens: &Tokens,
+        values: &Values,
+    ) {
         let current = CurrentTokens { access: &tokens.access_token, refresh: tokens.refresh_token.as_ref() };
-        match self.engine().revoke(provider, client, &obtained.values, &current).await {
+        match self.engine().revoke(provider, client, values, &current).await {
             Ok(()) | Err(RevokeError::NotSupported) => {}
             Err(error) => {
                 tracing::error!(provider = provider.id, %error, "tokens that are not kept were not ended");
             }
         }
+    }
+
+    async fn may_cut_off(&self, session: &ConnectSession, fresh: &Fresh<'_>) -> Result<bool> {
+        let (table, app) = (self.ports.table.as_ref(), session.app_id);
+        let (account, principal) = (fresh.obtained.account.as_ref(), &session.principal);
+        // What the session itself is about is read from where nothing is late.
+        let present = ConnectSessions(table).find(session.id, self.ports.clock.now()).await?;
+        let mut near: Vec<_> =
+            present.iter().filter_map(|s| connected(&s.value, fresh)).map(|c| c.connection_id).collect();
+        if let Some(grant) = session.repair {
+            near.extend(Grants(table).get(app, grant).await?.value.source.connection_id());
+        }
+        for id in near {
+            if Connections(table).get(app, id).await?.value.may_be_of(principal, account) {
+                return Ok(true);
+            }
+        }
+        if self.known(session, fresh).await?.is_some() {
+            return Ok(true);
+        }
+        Connections(table).may_be_connected(app, principal, &fresh.config.provider_id, account).await
     }
 
     async fn disown(&self, session: &ConnectSession, fresh: &Fresh<'_>) -> Result<()> {
@@ -215,8 +267,23 @@ impl ConnectService {
         let Some(account) = &fresh.obtained.account else { return Ok(None) };
         let (app, provider_id) = (session.app_id, &fresh.config.provider_id);
         let connections = Connections(self.ports.table.as_ref());
-        let found = connections.of_account(app, &session.principal, provider_id, &account.identifier).await?;
+        let found = connections.of_account(app, &session.principal, provider_id, account).await?;
         Ok(found.filter(is_live))
+    }
+
+    /// The account of a connection that is renewed, and whether it is taken with that: where it was not known before and no other
+    /// connection has it.
+    async fn account_of(&self, old: &Connection, fresh: &Fresh<'_>) -> Result<(Option<AccountInfo>, bool)> {
+        let Some(account) = fresh.obtained.account.clone() else { return Ok((old.account.clone(), false)) };
+        if account.key.is_none() || key_of(old.account.as_ref()) == account.key.as_deref() {
+            return Ok((Some(account), false));
+        }
+        let connections = Connections(self.ports.table.as_ref());
+        let taken = connections.of_account(old.app_id, &old.principal, &old.provider_id, &account).await?;
+        Ok(match taken {
+            Some(_) => (Some(AccountInfo { key: None, ..account }), false),
+            None => (Some(account), true),
+        })
     }
 
     async fn connection_of(&self, grant: &Grant) -> Result<Option<Stored<Connection>>> {
@@ -228,7 +295,8 @@ impl ConnectService {
         }
     }
 
-    /// The active grant that a session without a repair renews: the principal's oldest, or the one with the session's label.
+    /// The grant that a session without a repair renews: the principal's oldest, or the one with the session's label. One that
+    /// has expired lives again.
     async fn grant_to_name(
         &self,
         session: &ConnectSession,
@@ -238,30 +306,47 @@ impl ConnectService {
         let grants = Grants(self.ports.table.as_ref());
         let fits = |grant: &Grant| {
             grant.principal == session.principal
-                && grant.status(now) == GrantStatus::Active
+                && grant.status(now) != GrantStatus::Revoked
                 && (session.terms.label.is_none() || grant.label == session.terms.label)
         };
-        let (mut cursor, mut oldest) = (None, None);
+        let (mut cursor, mut active, mut expired) = (None, None, None);
         loop {
             let page = grants.list_of_connection(connection.id, 1000, cursor).await?;
-            oldest = page.items.into_iter().rfind(fits).map(|grant| grant.id).or(oldest);
+            for grant in page.items.into_iter().filter(fits) {
+                let oldest = match grant.status(now) {
+                    GrantStatus::Active => &mut active,
+                    GrantStatus::Expired | GrantStatus::Revoked => &mut expired,
+                };
+                *oldest = Some(grant.id);
+            }
             if page.next.is_none() {
                 break;
             }
             cursor = page.next;
         }
-        let Some(id) = oldest else { return Ok(None) };
+        let Some(id) = active.or(expired) else { return Ok(None) };
         // From an index: what decides is read again.
         let grant = grants.get(session.app_id, id).await?;
         Ok(Some(grant).filter(|grant| fits(&grant.value)))
     }
 
     /// The refresh token of a working connection, where the provider sent no new one: many send it only the first time.
-    async fn kept_refresh(&self, old: &Connection, fresh: &Fresh<'_>) -> Result<Option<Secret<String>>> {
+    ///
+    /// Not where it was given for other values: it would be sent elsewhere.
+    async fn kept_refresh(
+        &self,
+        old: &Connection,
+        fresh: &Fresh<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Secret<String>>> {
         let sent = fresh.obtained.tokens.refresh_token.is_some();
         let works = old.state == ConnectionState::Active && old.tokens.refreshable;
-        if sent || !works || fresh.provider.refresh.kind != RefreshKind::RefreshToken {
+        let kind = fresh.provider.refresh.kind;
+        if sent || !works || kind != RefreshKind::RefreshToken || !same_values(old, fresh) {
             return Ok(None);
+        }
+        if rotates(fresh.provider) && old.lease.is_some_and(|lease| now < lease.until) {
+            return Err(Error::conflict(REFRESHING, "The refresh token is being exchanged."));
         }
         let sealed = Credentials(self.ports.table.as_ref()).get(old.app_id, old.credential_id).await?.value;
         if sealed.seal_version != old.seal_version {
@@ -359,11 +444,38 @@ fn ours(session: &Stored<ConnectSession>, fresh: &Fresh<'_>) -> bool {
     connected(&session.value, fresh).is_some_and(|connected| connected.connection_id == fresh.connection_id)
 }
 
-/// A connection whose account is known is renewed with that account only.
-fn is_other_account(connection: &Connection, fresh: &Fresh<'_>) -> bool {
-    let before = connection.account.as_ref().map(|account| &account.identifier);
-    let now = fresh.obtained.account.as_ref().map(|account| &account.identifier);
-    before.is_some() && before != now
+/// Whether it is the account that the connection is for, which alone renews it. A connection whose account was never known is
+/// renewed with any at the same place. `None`: the provider did not say enough to tell.
+fn same_account(connection: &Connection, fresh: &Fresh<'_>) -> Option<bool> {
+    if !same_values(connection, fresh) {
+        return Some(false);
+    }
+    let Some(before) = &connection.account else { return Some(true) };
+    let now = fresh.obtained.account.as_ref()?;
+    match (&before.key, &now.key) {
+        (Some(before), Some(now)) => Some(before == now),
+        _ if before.identifier != now.identifier => Some(false),
+        (Some(_), None) => None,
+        (None, _) => Some(true),
+    }
+}
+
+fn same_values(connection: &Connection, fresh: &Fresh<'_>) -> bool {
+    connection.values.telling(fresh.provider) == fresh.obtained.values.telling(fresh.provider)
+}
+
+fn key_of(account: Option<&AccountInfo>) -> Option<&str> {
+    account?.key.as_deref()
+}
+
+fn rotates(provider: &Provider) -> bool {
+    provider.refresh.rotation != RefreshTokenRotation::Never
+}
+
+/// A visit without a repair asks for a grant on the session's terms: one that has expired gets them. A repair is about the
+/// connection, and ends no limit.
+fn revives(session: &ConnectSession, grant: &Grant, now: Timestamp) -> bool {
+    session.repair.is_none() && grant.status(now) == GrantStatus::Expired
 }
 
 fn is_live(connection: &Stored<Connection>) -> bool {

@@ -48,7 +48,9 @@ pub(super) fn sizes(provider: &Provider, report: &mut Report) {
         ("errors", p.errors.dead.len().max(p.errors.transient.len()), 20),
         (
             "account",
-            account.map_or(0, |a| a.identifier.len().max(a.display_name.len()).max(a.email.len())),
+            account.map_or(0, |a| {
+                a.identifier.len().max(a.also.len()).max(a.display_name.len()).max(a.email.len())
+            }),
             5,
         ),
         (

@@ -10,7 +10,7 @@ use crate::{
     inject::{DefaultHeaders, InjectRule, Target as Place},
     oauth::{
         Assertion, ClientAuth, Provider, RevocationAuth, STEP_NAMES, Shape, SuccessFlag, Template,
-        VariableSource,
+        VariableSource, scrub::ID_TOKEN,
     },
 };
 
@@ -185,8 +185,13 @@ impl Requests<'_> {
             ("error", &reply.error),
             ("error_description", &reply.error_description),
         ] {
-            self.paths(&format!("token.reply.{name}"), paths);
+            let at = format!("token.reply.{name}");
+            self.paths(&at, paths);
+            if !["access_token", "refresh_token"].contains(&name) {
+                self.no_token(&at, paths);
+            }
         }
+        self.no_token("token.reply.success", reply.success.as_ref().map(|flag| &flag.path));
         let found = !reply.access_token.is_empty();
         self.report.require(
             found,
@@ -207,9 +212,30 @@ impl Requests<'_> {
                 self.report.require(known, ProblemCode::Lookup, &at, &why);
             }
         }
+        for variable in &self.provider.variables {
+            if let VariableSource::Reply { path } = &variable.source {
+                self.no_token(&format!("variables.{}", variable.name), [path]);
+            }
+        }
         if let Some(account) = &self.provider.account {
-            for paths in [&account.identifier, &account.display_name, &account.email] {
+            for paths in [&account.identifier, &account.also, &account.display_name, &account.email] {
                 self.paths("account", paths);
+                self.no_token("account", paths);
+            }
+        }
+    }
+
+    /// What is read there is kept in clear and shown.
+    fn no_token<'p>(&mut self, at: &str, paths: impl IntoIterator<Item = &'p String>) {
+        let reply = &self.provider.token.reply;
+        let id_token = ID_TOKEN.to_owned();
+        for path in paths {
+            let mut tokens = reply.access_token.iter().chain(&reply.refresh_token).chain([&id_token]);
+            let leads_to = |token: &String| {
+                token.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            if tokens.any(leads_to) {
+                self.report.add(ProblemCode::Path, at, format!("{path:?} leads to a token"));
             }
         }
     }

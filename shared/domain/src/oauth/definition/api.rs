@@ -59,6 +59,15 @@ pub struct Account {
     pub source: AccountSource,
     /// Paths. Stable: it tells two accounts apart.
     pub identifier: Vec<String>,
+    /// Paths whose texts, all of them, tell accounts apart beside the identifier: the person where that names a tenant, the
+    /// tenant where it names a person. What the source does not have is looked for in the token endpoint's reply and its ID
+    /// token. Where one is missing the account is shown, and taken for no other connection's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// The identifier is a tenant's whose people each have tokens of their own, and nothing tells the people apart: it is
+    /// shown, and taken for no other connection's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_many: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub display_name: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

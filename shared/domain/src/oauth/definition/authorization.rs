@@ -45,7 +45,8 @@ pub enum Pkce {
     Supported,
     /// Not sent: it would break the flow or change what kind of client the app is.
     Breaks,
-    /// Not sent: nobody has tried.
+    /// Sent: nobody has tried, but servers ignore what they do not know (RFC 6749 section 3.1), and those that know it protect
+    /// the code (RFC 9700 section 2.1.1).
     Unknown,
 }
 

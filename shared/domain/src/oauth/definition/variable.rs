@@ -20,6 +20,10 @@ pub struct Variable {
     /// Need not have a value: the parameter, header or claim that uses it is then left out. Never in a URL.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
+    /// May differ between two visits of one account (scopes that the redirect brings). Any other value that is not the
+    /// operator's is part of which account it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub varies: bool,
 }
 
 /// Who gives a variable its value.

@@ -25,6 +25,7 @@ async fn from_the_token_reply() {
         connect(&toy, [tokens(json!({ "workspace": 42, "name": "Acme", "email": "a@acme.example" }))]).await;
     let expected = AccountInfo {
         identifier: "42".to_owned(),
+        key: got.as_ref().and_then(|got| got.key.clone()),
         display_name: Some("Acme".to_owned()),
         email: Some("a@acme.example".to_owned()),
     };
@@ -55,7 +56,10 @@ async fn from_the_entrys_variables() {
     );
     let bench = Bench::new([tokens(json!({}))]);
     let got = bench.connect(&entry(own), &[("shop", "acme")]).await.unwrap().account.unwrap();
-    assert_eq!(got, AccountInfo { identifier: "acme".to_owned(), display_name: None, email: None });
+    assert_eq!(
+        got,
+        AccountInfo { identifier: "acme".to_owned(), key: got.key.clone(), display_name: None, email: None }
+    );
 }
 
 #[tokio::test]
@@ -99,4 +103,42 @@ async fn what_strangers_call_themselves_is_cleaned() {
         (got.identifier.as_str(), got.display_name.as_deref(), got.email),
         ("u1", Some("Ada[31m"), None)
     );
+}
+
+#[tokio::test]
+async fn accounts_are_told_apart_by_all_that_is_known_of_them() {
+    let tenant = json!([
+        { "name": "tenant", "label": "", "source": { "reply": { "path": "tenant" } }, "shape": "word", "optional": true },
+        { "name": "granted", "label": "", "source": { "reply": { "path": "granted" } }, "shape": "text", "optional": true, "varies": true },
+        { "name": "agent", "label": "", "source": "operator", "shape": "text", "optional": true },
+    ]);
+    let mut own = account(json!({ "source": "reply", "also": ["person"] }));
+    own["variables"] = tenant;
+    let toy = entry(own.clone());
+    let key = async |reply: Value| connect(&toy, [tokens(reply)]).await.unwrap().key;
+    let known = key(json!({ "id": "u", "person": "p", "tenant": "t" })).await;
+    assert!(known.is_some());
+    for same in [
+        json!({ "id": "u", "person": "p", "tenant": "t", "name": "Other", "granted": "a b" }),
+        json!({ "id": "u", "tenant": "t", "id_token": format!("e30.{}.x", URL_SAFE_NO_PAD.encode(r#"{"person":"p"}"#)) }),
+    ] {
+        assert_eq!(key(same.clone()).await, known, "{same}");
+    }
+    for other in [
+        json!({ "id": "u", "person": "p", "tenant": "other" }),
+        json!({ "id": "u", "person": "p" }),
+        json!({ "id": "u", "person": "other", "tenant": "t" }),
+        json!({ "id": "p", "person": "u", "tenant": "t" }),
+        // These look the same.
+        json!({ "id": "u\u{200b}", "person": "p", "tenant": "t" }),
+    ] {
+        let other_key = key(other.clone()).await;
+        assert!(other_key.is_some() && other_key != known, "{other}");
+    }
+    let long = |end: &str| json!({ "id": format!("{}{end}", "x".repeat(300)), "person": "p" });
+    assert_ne!(key(long("a")).await, key(long("b")).await);
+    assert_eq!(key(json!({ "id": "u", "tenant": "t" })).await, None, "who it is was not told");
+    own["account"]["of_many"] = json!(true);
+    let got = connect(&entry(own), [tokens(json!({ "id": "u", "person": "p" }))]).await.unwrap();
+    assert_eq!((got.identifier.as_str(), got.key), ("u", None));
 }

@@ -193,7 +193,7 @@ async fn without_its_key_or_secret_nothing_is_sent() {
         { "name": "subject", "label": "", "source": "operator", "shape": "text", "default": "me" },
     ] }));
     let bench = Bench::new([]);
-    let error = bench.engine().mint(&service, &bench.client(), &bench.values, &[]).await.unwrap_err();
+    let error = bench.engine().mint(&service, &bench.client(), &bench.values, &[]).await.unwrap_err().error;
     let (code, description) = ("configuration".to_owned(), Some("the client has no private_key".to_owned()));
     assert_eq!(error, ExchangeError::Client { code, description });
     let bench = bench.private_key(RSA_PKCS8);

@@ -25,6 +25,90 @@ async fn connect(script: impl IntoIterator<Item = Reply>) -> Result<Obtained, Ex
     result
 }
 
+/// Whatever an entry says: what is stored in clear and shown holds no token, and the tokens are not forgotten.
+#[tokio::test]
+async fn a_secret_is_taken_for_nothing_else() {
+    let variable = |source: Value| variables(&[("v", source, json!("text"))]);
+    let me = json!({ "request": { "url": "https://login.toy.example/me" } });
+    let lookup = json!([{ "request": { "url": "https://login.toy.example/me" }, "set": { "v": "echo" } }]);
+    let account =
+        |source: &Value, path: &str| json!({ "account": { "source": source, "identifier": [path] } });
+    let cases = [
+        account(&json!("reply"), "access_token"),
+        account(&json!("reply"), "refresh_token"),
+        account(&json!("reply"), "id_token"),
+        account(&json!("reply"), "echo"),
+        account(&json!("reply"), "secret"),
+        account(&me, "echo"),
+        json!({ "account": { "source": "reply", "identifier": ["id"], "display_name": ["echo"] } }),
+        json!({ "account": { "source": "reply", "identifier": ["id"], "email": ["echo"] } }),
+        json!({ "token": { "reply": { "scope": ["refresh_token"] } } }),
+        json!({ "token": { "reply": { "scope": ["list"] } } }),
+        json!({ "variables": variable(json!({ "reply": { "path": "access_token" } })) }),
+        json!({ "variables": variable(json!({ "reply": { "path": "echo" } })) }),
+        json!({ "variables": variable(json!("lookup")), "lookups": lookup }),
+    ];
+    for own in cases {
+        let asks = own.to_string().contains("/me");
+        let echo = format!("<{ACCESS}>");
+        let reply = json!({
+            "refresh_token": REFRESH, "id_token": "e30.e30.signature", "id": "u", "echo": echo, "list": ["a", REFRESH], "secret": SECRET,
+        });
+        let script = [tokens(reply)].into_iter().chain(asks.then(|| says(200, json!({ "echo": echo }))));
+        let bench = Bench::new(script);
+        let toy = entry(own.clone());
+        let callback = Callback::read(&toy, [("code".to_owned(), CODE.to_owned())]).unwrap();
+        let client = bench.client();
+        let made = bench.engine().exchange_code(&toy, &client, &bench.values, &callback, None, &[]).await;
+        let lost = made.expect_err(&own.to_string());
+        assert!(reply_says(&lost.error).ends_with("it repeats a secret"), "{own}");
+        assert_eq!(lost.given.unwrap().0.access_token.expose_secret(), ACCESS, "{own}");
+    }
+}
+
+fn reply_says(error: &ExchangeError) -> String {
+    reply(error.clone())
+}
+
+#[tokio::test]
+async fn a_refresh_takes_no_token_for_a_scope_and_no_error_repeats_one() {
+    let toy = entry(json!({ "token": { "reply": { "scope": ["refresh_token"] } } }));
+    let bench = Bench::new([tokens(json!({ "refresh_token": REFRESH }))]);
+    assert_eq!(reply(bench.refresh(&toy).await.unwrap_err()), "in the scopes: it repeats a secret");
+    for own in [
+        json!({ "reply": { "error": ["access_token"], "error_description": ["access_token"] } }),
+        json!({ "reply": { "success": { "path": "access_token", "equals": "ok" } } }),
+    ] {
+        let fresh = "another-access-token-0123456789";
+        let bench = Bench::new([tokens(json!({ "access_token": fresh }))]);
+        let error = bench.refresh(&entry(json!({ "token": own }))).await.unwrap_err();
+        assert!(!format!("{error:?}").contains(fresh), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_came_before_a_failure_is_told_with_it() {
+    let upgrade = json!({ "token": { "upgrade": { "url": "https://login.toy.example/long", "params": { "t": "{access_token}" } } } });
+    let lookup = json!({
+        "variables": variables(&[("site", json!("lookup"), json!("word"))]),
+        "lookups": [{ "request": { "url": "https://login.toy.example/sites" }, "set": { "site": "id" } }],
+    });
+    for own in [upgrade, lookup] {
+        let bench = Bench::new([tokens(json!({ "refresh_token": REFRESH })), says(500, json!({}))]);
+        let toy = entry(own);
+        let callback = Callback::read(&toy, [("code".to_owned(), CODE.to_owned())]).unwrap();
+        let client = bench.client();
+        let made = bench.engine().exchange_code(&toy, &client, &bench.values, &callback, None, &[]).await;
+        let (tokens, _) = *made.unwrap_err().given.unwrap();
+        assert_eq!(tokens.refresh_token.unwrap().expose_secret(), REFRESH);
+    }
+    let bench = Bench::new([says(400, json!({ "error": "invalid_grant" }))]);
+    let toy = entry(json!({}));
+    let callback = Callback::read(&toy, [("code".to_owned(), CODE.to_owned())]).unwrap();
+    let made = bench.engine().exchange_code(&toy, &bench.client(), &bench.values, &callback, None, &[]).await;
+    assert!(made.unwrap_err().given.is_none());
+}
+
 #[tokio::test]
 async fn a_huge_reply_is_not_read_to_its_end() {
     let padding = "x".repeat(256 * 1024);

@@ -67,7 +67,7 @@ async fn caps_on_live_tokens() {
 
 #[tokio::test]
 async fn pkce_required_or_breaks() {
-    for (pkce, sent) in [("required", true), ("supported", true), ("breaks", false), ("unknown", false)] {
+    for (pkce, sent) in [("required", true), ("supported", true), ("breaks", false), ("unknown", true)] {
         let toy = entry(json!({ "authorization": { "pkce": pkce } }));
         let bench = Bench::new([tokens(json!({}))]);
         let (_, asked) = bench.authorization(&toy);
