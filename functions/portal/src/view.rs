@@ -233,6 +233,7 @@ fn provider_revocation(receipt: &Receipt) -> ProviderRevocation {
         Receipt::Pending => (RevocationStatus::Pending, None, None),
         Receipt::Revoked { at } => (RevocationStatus::Revoked, Some(*at), None),
         Receipt::NotSupported => (RevocationStatus::NotSupported, None, None),
+        Receipt::Superseded { at } => (RevocationStatus::Superseded, Some(*at), None),
         Receipt::Failed { at, reason } => (RevocationStatus::Failed, Some(*at), Some(reason.clone())),
     };
     ProviderRevocation { status, at, reason }

@@ -193,6 +193,20 @@ pub fn keep_alive(at: Timestamp, connection: ConnectionId) -> IndexKey {
     Key::new(keep_alive_due(due_shard(connection.as_bytes())), due(at, connection))
 }
 
+/// When an expired grant on a connection is revoked; it lies beside the grant.
+pub fn grant_end(id: GrantId) -> Key {
+    Key::new(format!("grant#{id}"), "end")
+}
+
+/// Grants on connections that have an expiry, by when they are revoked for it.
+pub fn grant_ends(shard: u8) -> String {
+    format!("grant-ends#{shard}")
+}
+
+pub fn grant_ends_at(at: Timestamp, grant: GrantId) -> IndexKey {
+    Key::new(grant_ends(due_shard(grant.as_bytes())), due(at, grant))
+}
+
 /// Revocations that providers have to be told of, by when.
 pub fn revocations_due(shard: u8) -> String {
     format!("revocations#{shard}")

@@ -141,6 +141,8 @@ pub enum RevocationStatus {
     Revoked,
     /// The provider has no way to be told.
     NotSupported,
+    /// Not told: the account had been connected again, and would have been cut off.
+    Superseded,
     /// Given up.
     Failed,
 }

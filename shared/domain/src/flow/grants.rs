@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alter_api_types::{AppId, GrantId, OrgId, SecretId};
+use alter_api_types::{AppId, GrantId, OrgId, RevocationId, SecretId};
 
 use super::{
     Subject,
@@ -103,12 +103,25 @@ pub(super) fn grant_created(org_id: OrgId, grant: &Grant, actor: Actor, surface:
 /// deleted in the same write, and the provider is told from a queue.
 pub async fn revoke_grant(
     ports: &Ports,
-    (org_id, app_id): (OrgId, AppId),
+    ids: (OrgId, AppId),
     id: GrantId,
     reason: Option<String>,
     actor: Actor,
     surface: Surface,
 ) -> Result<Grant> {
+    let (revoked, _) = end_grant(ports, ids, id, reason, actor, surface).await?;
+    Ok(revoked)
+}
+
+/// The same, for who has to know of the task by which the provider is told, where there is one.
+pub(super) async fn end_grant(
+    ports: &Ports,
+    (org_id, app_id): (OrgId, AppId),
+    id: GrantId,
+    reason: Option<String>,
+    actor: Actor,
+    surface: Surface,
+) -> Result<(Grant, Option<RevocationId>)> {
     if reason.as_ref().is_some_and(|reason| reason.len() > 2048) {
         return Err(Error::field("invalid_reason", "A reason has at most 2048 bytes."));
     }
@@ -142,7 +155,7 @@ pub async fn revoke_grant(
                 if let Some(id) = task {
                     signal(ports, id).await;
                 }
-                return Ok(revoked.value);
+                return Ok((revoked.value, task));
             }
             Err(Error::Conflict { code: "concurrent_update", .. }) => {}
             Err(other) => return Err(other),

@@ -36,13 +36,13 @@ mod store;
 use std::{sync::Arc, time::Duration};
 
 use alter_api_types::{AppId, ConnectionId, GrantId};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 
 pub use need::{Need, keep_alive_at, need, refreshable, token_facts, token_fields};
 
 use self::{
-    attempt::Job,
+    attempt::{Job, KEEP_ALIVE_AGAIN},
     flight::{Flights, Landed, Seat},
     read::Reading,
 };
@@ -179,8 +179,27 @@ impl Refresher {
         }
     }
 
-    /// Uses the refresh token of a connection that would idle out. Nothing to do is no error.
+    /// Uses the refresh token of a connection that would idle out. Nothing to do is no error. One that cannot be used now rests, so
+    /// that it does not stand in the way of those behind it.
     pub async fn keep_alive(&self, app: AppId, id: ConnectionId) -> Result<()> {
+        let kept = self.use_idle(app, id).await;
+        if kept.is_err()
+            && let Err(error) = self.rest(app, id).await
+        {
+            tracing::debug!(%id, %error, "a refresh token that was not kept alive stays where it is in the list");
+        }
+        kept
+    }
+
+    async fn rest(&self, app: AppId, id: ConnectionId) -> Result<()> {
+        let Inner { ports, .. } = self.0.as_ref();
+        let connections = Connections(ports.table.as_ref());
+        let connection = connections.get(app, id).await?;
+        let again = ports.clock.now().saturating_add(KEEP_ALIVE_AGAIN).unwrap_or(Timestamp::MAX);
+        connections.update(&connection, Some(again)).await
+    }
+
+    async fn use_idle(&self, app: AppId, id: ConnectionId) -> Result<()> {
         let table = self.0.ports.table.as_ref();
         let connection = match Connections(table).get(app, id).await {
             Ok(connection) => connection,
@@ -188,17 +207,18 @@ impl Refresher {
             Err(other) => return Err(other),
         };
         let config = ProviderConfigs(table).find(app, &connection.value.provider_id).await?;
-        let due = match &config {
-            Some(config) => keep_alive_at(config.value.definition()?, &connection.value.tokens),
-            None => None,
-        };
+        let definition = config.as_ref().and_then(|config| config.value.definition().ok());
+        let due = definition.and_then(|definition| keep_alive_at(definition, &connection.value.tokens));
         let (Some(config), Some(due)) = (config, due) else {
             // Nothing that a later look could use either: it leaves the list.
             return Connections(table).update(&connection, None).await;
         };
         let now = self.0.ports.clock.now();
-        if connection.value.state != ConnectionState::Active || now < due || connection.value.is_resting(now)
-        {
+        if now < due {
+            // The entry gives it more time than when it was put on the list.
+            return Connections(table).update(&connection, Some(due)).await;
+        }
+        if connection.value.state != ConnectionState::Active || connection.value.is_resting(now) {
             return Ok(());
         }
         let timing = &self.0.timing;
@@ -266,7 +286,7 @@ impl Refresher {
     }
 
     fn board(&self, connection: &Connection, config: &Arc<ProviderConfig>, patient: bool) -> Seat {
-        self.0.flights.board((connection.id, connection.seal_version), |passengers| {
+        self.0.flights.board((connection.id, connection.seal_version), config.updated_at, |passengers| {
             let job = Job::new(Arc::clone(&self.0), connection, Arc::clone(config), patient);
             async move { job.fly(passengers).await }
         })

@@ -4,18 +4,23 @@
 //! task. The task is durable and is repeated until the provider has answered or a day has passed; the signal that it is there
 //! may be lost. What became of it is kept with the connection, and each attempt is on the record.
 
+mod due;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use alter_api_types::{AppId, ConnectionId, RevocationId};
 use jiff::Timestamp;
 
-use super::{Refresher, Subject, keep_alive_at, recorded};
+use super::{
+    Refresher, Subject, keep_alive_at,
+    record::{recorded_as, refusal},
+};
 use crate::{
     egress::EgressRules,
     error::{Error, Result},
     model::{
-        ACCESS_TOKEN, Actor, Connection, EventKind, ProviderConfig, REFRESH_TOKEN, Receipt, Revocation,
-        SealedCredential, Surface,
+        ACCESS_TOKEN, Actor, Connection, ConnectionState, EventKind, Outcome, OutcomeKind, ProviderConfig,
+        REFRESH_TOKEN, Receipt, Revocation, SealedCredential, Surface,
     },
     oauth::{Client, CurrentTokens, Engine, RevokeError},
     port::{HttpClient, Op, Work},
@@ -25,8 +30,6 @@ use crate::{
 
 /// How long one request to a provider may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// How many due tasks of a shard are taken at a time.
-const BATCH: usize = 25;
 /// How often a write that lost against another is tried again.
 const ATTEMPTS: usize = 10;
 
@@ -47,26 +50,6 @@ impl Revoker {
             Work::Revocation { id } => self.tell(id).await,
             Work::Due => self.due().await,
         }
-    }
-
-    /// Everything that is due by the clock. One task that fails does not keep the others waiting.
-    async fn due(&self) -> Result<()> {
-        let now = self.ports.clock.now();
-        let table = self.ports.table.as_ref();
-        let mut first_error = None;
-        for id in Revocations(table).due(now, BATCH).await? {
-            if let Err(error) = self.tell(id).await {
-                tracing::warn!(%id, %error, "a revocation was not told");
-                first_error.get_or_insert(error);
-            }
-        }
-        for (app, id) in Connections(table).keep_alive_due(now, BATCH).await? {
-            if let Err(error) = self.refresher.keep_alive(app, id).await {
-                tracing::warn!(%id, %error, "a refresh token was not kept alive");
-                first_error.get_or_insert(error);
-            }
-        }
-        first_error.map_or(Ok(()), Err)
     }
 
     /// Makes one attempt. The next one's time is written first: who writes it has the task, and a process that dies on the way
@@ -90,8 +73,9 @@ impl Revoker {
         let task = task.value;
         let table = self.ports.table.as_ref();
         let connection = Connections(table).get(task.app_id, task.connection_id).await?.value;
-        let attempt = self.attempt(&task, &connection);
-        let result = recorded(&self.ports, subject(&task, &connection), attempt).await;
+        let attempt = Box::pin(self.attempt(&task, &connection));
+        let result = recorded_as(&self.ports, subject(&task, &connection), attempt, outcome).await;
+        let result = result.and_then(|receipt| receipt);
         let receipt = match (result, again) {
             (Ok(receipt), _) => receipt,
             (Err(error), None) => Receipt::Failed { at: self.ports.clock.now(), reason: reason(&error) },
@@ -107,6 +91,9 @@ impl Revoker {
     async fn attempt(&self, task: &Revocation, connection: &Connection) -> Result<Receipt> {
         let table = self.ports.table.as_ref();
         let refused = |message: &str| Error::conflict(REFUSED, message);
+        if self.is_superseded(connection).await? {
+            return Ok(Receipt::Superseded { at: self.ports.clock.now() });
+        }
         let tokens =
             Credentials(table).parked(task.id).await?.ok_or_else(|| refused("the tokens are gone"))?;
         let config = ProviderConfigs(table)
@@ -114,6 +101,7 @@ impl Revoker {
             .await?
             .ok_or_else(|| refused("the provider is no longer configured"))?
             .value;
+        let definition = config.definition().map_err(|_| refused("the provider is no longer known"))?;
         let fields = self.opener.open(task.org_id, &tokens).await?;
         let access = fields.get(ACCESS_TOKEN).ok_or_else(|| refused("the tokens cannot be read"))?;
         let current = CurrentTokens { access, refresh: fields.get(REFRESH_TOKEN) };
@@ -126,12 +114,25 @@ impl Revoker {
             rng: self.ports.rng.as_ref(),
             timeout: TIMEOUT,
         };
-        match engine.revoke(config.definition()?, &client, &connection.values, &current).await {
+        let values = connection.values.with_operators(definition, &config.values);
+        match engine.revoke(definition, &client, &values, &current).await {
             Ok(()) => Ok(Receipt::Revoked { at: self.ports.clock.now() }),
             Err(RevokeError::NotSupported) => Ok(Receipt::NotSupported),
             Err(RevokeError::Final(why)) => Err(Error::conflict(REFUSED, why)),
             Err(RevokeError::Retry(why)) => Err(Error::UpstreamBroken(why)),
         }
+    }
+
+    /// Whether the principal has connected this very account again. To many providers the end of one of the app's tokens is the
+    /// end of them all, and the new connection would be cut off.
+    async fn is_superseded(&self, connection: &Connection) -> Result<bool> {
+        let Some(account) = &connection.account else { return Ok(false) };
+        let Connection { app_id, principal, provider_id, .. } = connection;
+        let connections = Connections(self.ports.table.as_ref());
+        let found = connections.of_account(*app_id, principal, provider_id, account).await?;
+        Ok(found.is_some_and(|Stored { value: found, .. }| {
+            found.id != connection.id && !matches!(found.state, ConnectionState::Revoked { .. })
+        }))
     }
 
     /// Writes the receipt and deletes the task with its tokens, together.
@@ -182,17 +183,13 @@ pub(super) async fn leave(
     let table = ports.table.as_ref();
     let connection = Connections(table).get(app, id).await?;
     let config = ProviderConfigs(table).find(app, &connection.value.provider_id).await?;
-    let told = match &config {
-        Some(config) => config.value.definition()?.revocation.is_some(),
-        None => false,
-    };
+    // What the vault no longer knows how to tell must not keep access from ending.
+    let definition = config.as_ref().and_then(|config| config.value.definition().ok());
+    let told = definition.is_some_and(|definition| definition.revocation.is_some());
     let receipt = if told { Receipt::Pending } else { Receipt::NotSupported };
     let version = connection.version;
     let (left, last) = connection.value.clone().drop_grant(now, receipt);
-    let keep_alive_at = match &config {
-        Some(config) => keep_alive_at(config.value.definition()?, &left.tokens),
-        None => None,
-    };
+    let keep_alive_at = definition.and_then(|definition| keep_alive_at(definition, &left.tokens));
     ops.push(Connections::put(&Stored { value: left, version }, keep_alive_at)?);
     if !last {
         return Ok(None);
@@ -265,6 +262,17 @@ fn subject(task: &Revocation, connection: &Connection) -> Subject {
             ("provider_id".to_owned(), connection.provider_id.clone()),
             ("attempt".to_owned(), (task.attempts + 1).to_string()),
         ]),
+    }
+}
+
+/// What the record says of an attempt.
+fn outcome(receipt: &Result<Receipt>) -> Outcome {
+    match receipt {
+        Ok(Receipt::Superseded { .. }) => {
+            Outcome { code: Some("superseded".to_owned()), ..Outcome::of(OutcomeKind::Denied) }
+        }
+        Ok(_) => Outcome::of(OutcomeKind::Success),
+        Err(error) => refusal(error),
     }
 }
 

@@ -7,6 +7,7 @@
 use alter_api_types::{AppId, ConnectionId, CredentialId, OrgId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{Lease, Principal};
 use crate::{
@@ -104,8 +105,25 @@ pub enum Receipt {
     Revoked { at: Timestamp },
     /// The provider has no way to be told; its tokens end by themselves, or by the user's hand in its settings.
     NotSupported,
+    /// Not told, because the same principal had connected the account again by then: to many providers, ending one access of
+    /// the app means ending them all.
+    Superseded { at: Timestamp },
     /// Given up.
     Failed { at: Timestamp, reason: String },
+}
+
+impl Delivery {
+    /// What clients are told of `api_base_url`: a bare origin (wire protocol section 4.3). They take an address with a path for
+    /// none at all.
+    pub fn api_origin(&self) -> Option<String> {
+        self.api_base_url.as_deref().and_then(origin)
+    }
+}
+
+/// The origin of an http(s) address (RFC 6454 section 6.2).
+pub fn origin(address: &str) -> Option<String> {
+    let origin = Url::parse(address).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
 impl Receipt {
@@ -114,6 +132,7 @@ impl Receipt {
             Self::Pending => "pending",
             Self::Revoked { .. } => "revoked",
             Self::NotSupported => "not_supported",
+            Self::Superseded { .. } => "superseded",
             Self::Failed { .. } => "failed",
         }
     }

@@ -1,7 +1,7 @@
 //! Grants: who may use which credential, and until when.
 
 use alter_api_types::{AgentId, AppId, ConnectionId, CredentialId, GrantId, IdpId, SecretId, UserId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -196,7 +196,22 @@ pub struct Grant {
     pub created_at: Timestamp,
 }
 
+/// How long an expired grant on a connection waits to be given more time or to be connected anew, before the vault revokes it:
+/// the connection's tokens must end at some time, and they end with its last grant.
+const KEPT_EXPIRED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 impl Grant {
+    /// When the vault itself revokes the grant because it has expired. Never for one without expiry, nor for one on a managed
+    /// secret, whose value stays whether there are grants or not.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match (self.source, &self.state) {
+            (GrantSource::OAuth { .. }, GrantState::Active) => {
+                self.policy.expires_at.map(|at| at.saturating_add(KEPT_EXPIRED).unwrap_or(Timestamp::MAX))
+            }
+            _ => None,
+        }
+    }
+
     pub fn status(&self, now: Timestamp) -> GrantStatus {
         match self.state {
             GrantState::Revoked { .. } => GrantStatus::Revoked,

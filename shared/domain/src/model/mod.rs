@@ -22,7 +22,7 @@ pub use connect_session::{
     RESULT_KEPT, SESSION_LIFETIME, SessionOutcome, SessionProvider, SessionTerms,
 };
 pub use connection::{
-    ACCESS_TOKEN, Connection, ConnectionState, Delivery, REFRESH_TOKEN, Receipt, TokenFacts,
+    ACCESS_TOKEN, Connection, ConnectionState, Delivery, REFRESH_TOKEN, Receipt, TokenFacts, origin,
 };
 pub use event::{Actor, ActorKind, AuditEvent, CallFacts, EventKind, GrantRef, Outcome, OutcomeKind, Phase};
 pub use grant::{

@@ -52,6 +52,18 @@ impl Values {
         self.0.extend(other.0.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
 
+    /// A connection's values with the operator's as they are today: what the operator has changed since the user connected (a
+    /// key's id) holds for every connection.
+    #[must_use]
+    pub fn with_operators(&self, provider: &Provider, operators: &Self) -> Self {
+        let is_operators = |name: &str| {
+            variable(provider, name).is_some_and(|variable| variable.source == VariableSource::Operator)
+        };
+        let own = self.0.iter().filter(|(name, _)| !is_operators(name));
+        let todays = operators.0.iter().filter(|(name, _)| is_operators(name));
+        Self(own.chain(todays).map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
     /// Those that tell this connection from others to the provider: neither the operator's, which all of an app's share, nor
     /// what varies between two visits of one account.
     pub fn telling<'a>(&'a self, provider: &'a Provider) -> BTreeMap<&'a str, &'a str> {

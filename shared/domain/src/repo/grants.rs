@@ -102,6 +102,7 @@ impl Grants<'_> {
             let item = Item::new(keyspace::grant_label(grant.credential_id, label), encode(&grant.id)?);
             ops.push(Op::Put { table: TableName::Main, item, expect: Expect::Absent });
         }
+        ops.extend(Self::end_op(grant)?);
         Ok(ops)
     }
 
@@ -118,7 +119,41 @@ impl Grants<'_> {
             let key = keyspace::grant_label(grant.value.credential_id, label);
             ops.push(Op::Delete { table: TableName::Main, key, expect: Expect::Any });
         }
+        ops.extend(Self::end_op(&grant.value)?);
         Ok(ops)
+    }
+
+    /// Apps and ids of grants that it is time to revoke because they have expired, oldest first, at most `limit` per shard. The
+    /// list may name a grant too early or in vain: whoever takes one reads it, and then writes or forgets the note.
+    pub async fn ends_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(AppId, GrantId)>> {
+        let mut due = Vec::new();
+        for shard in 0..keyspace::DUE_SHARDS {
+            let mut query = Query::partition(TableName::Main, keyspace::grant_ends(shard))
+                .index(Index::First)
+                .limit(limit);
+            query.before = Some(keyspace::due_before(now));
+            for item in self.0.query(&query).await?.items {
+                due.push(decode(&item)?);
+            }
+        }
+        Ok(due)
+    }
+
+    /// Notes anew when the grant, as it was read, is to be revoked, or forgets it.
+    pub async fn note_end(&self, grant: &Stored<Grant>) -> Result<()> {
+        let expect = Expect::Version(grant.version);
+        let grant = &grant.value;
+        let as_read = Op::Check { table: TableName::Main, key: keyspace::grant(grant.id), expect };
+        let forget =
+            || Op::Delete { table: TableName::Main, key: keyspace::grant_end(grant.id), expect: Expect::Any };
+        Ok(self.0.transact(vec![as_read, Self::end_op(grant)?.unwrap_or_else(forget)]).await?)
+    }
+
+    fn end_op(grant: &Grant) -> Result<Option<Op>> {
+        let Some(at) = grant.ends_at() else { return Ok(None) };
+        let item = Item::new(keyspace::grant_end(grant.id), encode(&(grant.app_id, grant.id))?)
+            .with_index(Index::First, keyspace::grant_ends_at(at, grant.id));
+        Ok(Some(Op::Put { table: TableName::Main, item, expect: Expect::Any }))
     }
 
     /// One page of an app's grants, newest first.

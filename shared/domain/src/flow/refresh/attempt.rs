@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a refresh token that could not be kept alive rests, so that the next ones get their turn.
-const KEEP_ALIVE_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const KEEP_ALIVE_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// The tokens of one seal version are to be renewed.
 pub(super) struct Job {
