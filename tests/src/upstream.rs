@@ -174,6 +174,12 @@ impl Upstream {
         self.seen.received.lock().unwrap().iter().filter(of_path).count()
     }
 
+    /// The requests to this path.
+    pub fn received(&self, path: &str) -> Vec<Received> {
+        let received = self.seen.received.lock().unwrap();
+        received.iter().filter(|one| one.target == path).cloned().collect()
+    }
+
     #[track_caller]
     pub fn last(&self) -> Received {
         self.seen.received.lock().unwrap().last().cloned().expect("a request reached the provider")

@@ -122,7 +122,8 @@ pub(crate) async fn get(
 /// and their users are asked to connect again.
 #[utoipa::path(patch, path = "/portal/v1/apps/{app_id}/providers/{provider_id}", tag = "providers",
     operation_id = "update_provider", request_body = UpdateProvider,
-    responses((status = 200, body = ProviderView), (status = 409, body = ErrorBody, description = "`concurrent_update`"),
+    responses((status = 200, body = ProviderView),
+        (status = 409, body = ErrorBody, description = "`client_secret_bound`, `provider_in_use`, `concurrent_update`"),
         (status = 422, body = ErrorBody,
             description = "`nothing_to_update`, `invalid_definition`, `invalid_client_id`, `invalid_scopes`, \
             `invalid_variables`")))]

@@ -19,13 +19,13 @@ const ACCESS: &str = "access-0123456789";
 const REFRESH: &str = "refresh-0123456789";
 
 /// A provider that answers like a good one: `/token` rotates, `/revoke` forgets, everything else is the API.
-struct Toy {
-    upstream: Upstream,
-    app: TestApp,
-    config: ProviderConfig,
+pub(crate) struct Toy {
+    pub(crate) upstream: Upstream,
+    pub(crate) app: TestApp,
+    pub(crate) config: ProviderConfig,
 }
 
-async fn toy(revoke_status: u16) -> Toy {
+pub(crate) async fn toy(revoke_status: u16) -> Toy {
     let upstream = Upstream::serving(move |received| async move { answer(&received, revoke_status) }).await;
     let app = TestVault::new().await.app().await;
     let base = format!("http://{}", upstream.addr);
@@ -51,19 +51,19 @@ fn answer(received: &Received, revoke_status: u16) -> Response<Body> {
 }
 
 impl Toy {
-    async fn connect(&self, spec: ConnectionSpec) -> (ConnectionId, GrantId) {
+    pub(crate) async fn connect(&self, spec: ConnectionSpec) -> (ConnectionId, GrantId) {
         self.app.connect(&self.config, spec).await
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/notes", self.upstream.addr)
     }
 
-    async fn call(&self, grant: GrantId) -> alter_tests::Answer {
+    pub(crate) async fn call(&self, grant: GrantId) -> alter_tests::Answer {
         self.app.client().proxy(&get(&self.url(), grant)).await
     }
 
-    async fn revoke(&self, grant: GrantId) -> alter_tests::Answer {
+    pub(crate) async fn revoke(&self, grant: GrantId) -> alter_tests::Answer {
         self.app.client().post(&format!("/sdk/oauth/grants/{grant}/revoke"), &json!({})).await
     }
 
@@ -73,14 +73,14 @@ impl Toy {
         self.app.vault.calm().table.get(TableName::Vault, &key).await.unwrap().is_some()
     }
 
-    async fn receipt(&self, id: ConnectionId) -> Receipt {
+    pub(crate) async fn receipt(&self, id: ConnectionId) -> Receipt {
         match self.app.connection(id).await.value.state {
             ConnectionState::Revoked { receipt, .. } => receipt,
             other => panic!("not revoked: {other:?}"),
         }
     }
 
-    async fn has_tokens(&self, id: ConnectionId) -> bool {
+    pub(crate) async fn has_tokens(&self, id: ConnectionId) -> bool {
         let credential = self.app.connection(id).await.value.credential_id;
         let key = Key::new(format!("credential#{credential}"), "credential");
         self.app.vault.calm().table.get(TableName::Vault, &key).await.unwrap().is_some()

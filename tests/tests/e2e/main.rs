@@ -14,6 +14,8 @@ mod access_table;
 mod authentication;
 mod budget;
 mod canaries;
+mod connection_life;
+mod connection_values;
 mod connections;
 mod forward;
 mod forward_stream;

@@ -86,7 +86,7 @@ fn definition(upstream: &Upstream) -> Value {
     let mut definition = toy_provider(&format!("http://{}", upstream.addr), &upstream.host());
     definition["monogram"] = "T".into();
     definition["evidence"]["sources"] = json!(["https://example.com/docs"]);
-    definition["api"]["base_url"] = format!("http://{}", upstream.addr).into();
+    definition["api"]["base_url"] = format!("http://{}/v2", upstream.addr).into();
     definition
 }
 
@@ -261,6 +261,50 @@ async fn revocations_that_nobody_waits_for_can_be_given_up() {
     assert_eq!(receipt["status"], "failed", "and it says so: {receipt}");
     assert!(receipt["reason"].is_string());
     assert_eq!(world.upstream.to("/revoke"), 0);
+}
+
+#[tokio::test]
+async fn a_client_secret_stays_with_the_hosts_that_it_was_given_for() {
+    let world = World::new().await;
+    let patched = async |pointer: &str, value: &str| {
+        let mut definition = definition(&world.upstream);
+        *definition.pointer_mut(pointer).unwrap() = value.into();
+        world.admin.send("PATCH", &world.path, Some(&json!({ "definition": definition }))).await
+    };
+    for pointer in ["/token/url", "/revocation/url"] {
+        patched(pointer, "https://elsewhere.example.com/token").await.refused(409, "client_secret_bound");
+    }
+    patched("/token/url", &world.upstream.url("/other/token")).await.ok();
+}
+
+#[tokio::test]
+async fn tokens_stay_with_the_client_and_the_hosts_that_they_are_for() {
+    let world = World::new().await;
+    let mut public = definition(&world.upstream);
+    public["id"] = "public".into();
+    public["token"]["auth"] = "none".into();
+    let providers = format!("/portal/v1/apps/{}/providers", world.app.id);
+    world.admin.create(&providers, &json!({ "definition": public, "client_id": "client" })).await;
+    let ports = world.app.vault.calm();
+    let config = ProviderConfigs(ports.table.as_ref()).get(world.app.id, "public").await.unwrap().value;
+    let (_, grant) = world.app.connect(&config, ConnectionSpec::new(ACCESS, Some(REFRESH))).await;
+    let mut moved = public.clone();
+    moved["token"]["url"] = "https://elsewhere.example.com/token".into();
+    let path = format!("{providers}/public");
+    let patch = async |change: Value| world.admin.send("PATCH", &path, Some(&change)).await;
+    let (moved, other) = (json!({ "definition": moved }), json!({ "client_id": "another" }));
+    for change in [&moved, &other] {
+        patch(change.clone()).await.refused(409, "provider_in_use");
+    }
+    patch(json!({ "client_id": "client" })).await.ok();
+    world.app.client().post(&format!("/sdk/oauth/grants/{grant}/revoke"), &json!({})).await.ok();
+    patch(other.clone()).await.refused(409, "provider_in_use");
+    for work in world.app.vault.work.take() {
+        world.app.vault.revoker().run(work).await.unwrap();
+    }
+    for change in [moved, other] {
+        patch(change).await.ok();
+    }
 }
 
 /// The secret of a client: in no answer, no log line, no audit row, and nowhere on the disk in clear.

@@ -60,10 +60,12 @@ fn from_a_definition_to_its_removal() {
     let show = || demo.json(&["provider", "show", "intranet"]);
     let update = ["provider", "update", "intranet"];
     let scopes = ["--scope", "pages.read", "--scope", "pages.write", "--required-scope", "pages.write"];
-    demo.json(&[&update, &scopes[..], &["--set", "tenant=other"]].concat());
+    // The stored secret was given for one tenant's host.
+    demo.run(&[&update[..], &["--set", "tenant=other"]].concat()).refused(5, "client_secret_bound");
+    demo.json(&[&update, &scopes[..], &["--set", "tenant=acme"]].concat());
     let shown = show();
     assert_eq!(shown["scopes"]["required"], json!(["pages.write"]));
-    assert_eq!(shown["variables"], json!({ "tenant": "other" }));
+    assert_eq!(shown["variables"], json!({ "tenant": "acme" }));
     demo.json(&[&update[..], &["--no-required-scopes"]].concat());
     assert_eq!(show()["scopes"]["required"], json!([]));
     demo.run(&update).refused(1, "nothing_to_update");

@@ -1,6 +1,6 @@
 //! What must hold between the parts of a provider's registration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     egress::EgressRules,
@@ -90,6 +90,29 @@ pub(super) fn check_definition(provider: &Provider, rules: EgressRules) -> Resul
         true => Ok(()),
         false => Err(Error::field("invalid_definition", format!("The definition: {}.", problems.join("; ")))),
     }
+}
+
+/// The hosts that a client's secret and its tokens are sent to, as far as the entry and the operator decide them.
+pub(super) fn destinations(provider: &Provider, values: &Values) -> BTreeSet<String> {
+    let lookups = provider.lookups.iter().map(|lookup| &lookup.request.url);
+    let urls = [
+        Some(&provider.token.url),
+        provider.token.upgrade.as_ref().map(|upgrade| &upgrade.url),
+        provider.refresh.url.as_ref(),
+        provider.revocation.as_ref().map(|revocation| &revocation.url),
+    ];
+    let fill = |url: &String| {
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+        let mut authority = rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
+        for variable in &provider.variables {
+            let value = values.get(&variable.name).or(variable.default.as_deref());
+            if let (VariableSource::Operator, Some(value)) = (&variable.source, value) {
+                authority = authority.replace(&format!("{{{}}}", variable.name), value);
+            }
+        }
+        format!("{scheme}://{authority}").to_ascii_lowercase()
+    };
+    urls.into_iter().flatten().chain(lookups).map(fill).collect()
 }
 
 /// What proves the app, complete and of the right kind. Texts, never values, go into errors.

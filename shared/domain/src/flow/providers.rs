@@ -1,14 +1,19 @@
 //! OAuth providers of an app: registering, changing, replacing the secret, switching off, removing.
 
+mod removal;
+
 use std::collections::BTreeMap;
 
 use alter_api_types::{AppId, OrgId};
 
+pub use removal::{Removal, delete_provider};
+
 use super::{
     Subject,
-    grants::revoke_grant,
-    provider_rules::{ScopeChange, check_client_id, check_definition, check_secret, check_values},
-    provider_usage::{ProviderUsage, provider_usage},
+    provider_rules::{
+        ScopeChange, check_client_id, check_definition, check_secret, check_values, destinations,
+    },
+    provider_usage::provider_usage,
     recorded,
 };
 use crate::{
@@ -17,12 +22,12 @@ use crate::{
     error::{Error, Result},
     inject::CredentialFields,
     model::{
-        Actor, ClientSecret, ConfiguredScopes, ConnectionState, EventKind, GrantState, ProviderConfig,
-        ProviderState, SealedCredential, Surface,
+        Actor, ClientSecret, ConfiguredScopes, EventKind, ProviderConfig, ProviderState, SealedCredential,
+        Surface,
     },
     oauth::{Provider, Values},
     port::Op,
-    repo::{Connections, Credentials, Grants, ManagedSecrets, ProviderConfigs, Stored},
+    repo::{Credentials, ManagedSecrets, ProviderConfigs, Stored},
     secret::Secret,
     state::{Ports, Sealer},
 };
@@ -57,15 +62,6 @@ pub struct ProviderChange {
     /// New values by name; none takes one away.
     pub variables: Option<BTreeMap<String, Option<String>>>,
     pub definition: Option<Box<Provider>>,
-}
-
-/// What a removal may take with it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Removal {
-    /// Revokes the grants that are alive.
-    pub force: bool,
-    /// Does not wait for the provider to be told of revocations, which needs the registration.
-    pub abandon_revocations: bool,
 }
 
 /// Who changes what, from where.
@@ -157,7 +153,9 @@ pub async fn update_provider(
         return Err(Error::field("nothing_to_update", "Name at least one field to change."));
     }
     let now = ports.clock.now();
+    let before = found.value.clone();
     let updated = found.try_map(|config| changed_config(config, new, rules))?;
+    stays_put(ports, &before, &updated.value).await?;
     let updated = updated.try_map(|config| Ok(ProviderConfig { updated_at: now, ..config }))?;
     let mut subject = about(EventKind::ProviderUpdated, &updated.value, change);
     subject.detail.insert("changed".to_owned(), changed.join(" "));
@@ -211,45 +209,6 @@ pub async fn switch_provider(
     Ok(updated.value)
 }
 
-/// Removes a registration and its secret. One with live grants stays, unless they are to be revoked first; and one that is
-/// still needed to tell the provider of revocations stays, unless they are given up.
-pub async fn delete_provider(
-    ports: &Ports,
-    provider_id: &str,
-    removal: Removal,
-    change: Change,
-) -> Result<ProviderConfig> {
-    let configs = ProviderConfigs(ports.table.as_ref());
-    let found = configs.get(change.app_id, provider_id).await?;
-    let config = found.value.clone();
-    let alive = provider_usage(ports, &config, usize::MAX).await?.live_grants;
-    if alive > 0 && !removal.force {
-        return Err(Error::conflict(
-            "provider_in_use",
-            format!("{alive} grants are alive on connections to this provider: force revokes them first."),
-        ));
-    }
-    let subject = about(EventKind::ProviderDeleted, &config, change.clone());
-    let remove = async {
-        let mut found = found;
-        if removal.force {
-            if found.value.is_enabled() {
-                // First, so that nobody connects while the others are sent away.
-                configs.update(&switched(ports, found, false)?, None).await?;
-                found = configs.get(change.app_id, provider_id).await?;
-            }
-            revoke_grants(ports, &config, &change).await?;
-        }
-        if !removal.abandon_revocations {
-            settled(&provider_usage(ports, &config, usize::MAX).await?)?;
-        }
-        configs.delete(&found).await?;
-        if removal.force { revoke_grants(ports, &config, &change).await } else { Ok(()) }
-    };
-    recorded(ports, subject, remove).await?;
-    Ok(config)
-}
-
 fn configured() -> Error {
     Error::conflict("provider_configured", "The app is registered with this provider already.")
 }
@@ -294,6 +253,31 @@ fn changed_config(config: ProviderConfig, new: ProviderChange, rules: EgressRule
     Ok(ProviderConfig { scopes, values, ..config })
 }
 
+/// What was entrusted to the vault for one place goes to no other: a client secret stays with the hosts that it was given for,
+/// and so do the tokens of connections, which are of use to the client alone that they were given to.
+async fn stays_put(ports: &Ports, before: &ProviderConfig, after: &ProviderConfig) -> Result<()> {
+    let known = destinations(before.definition()?, &before.values);
+    let moved = !destinations(after.definition()?, &after.values).is_subset(&known);
+    if moved && before.secret.is_some() {
+        return Err(Error::conflict(
+            "client_secret_bound",
+            "The stored client secret would go to another host than it was given for: delete the provider and add it anew.",
+        ));
+    }
+    if !moved && before.client_id == after.client_id {
+        return Ok(());
+    }
+    let usage = provider_usage(ports, before, usize::MAX).await?;
+    match usage.live_grants.saturating_add(usage.pending_revocations) {
+        0 => Ok(()),
+        _ => Err(Error::conflict(
+            "provider_in_use",
+            "Tokens of this client at this provider are in use or being revoked, and work with no other: revoke the grants \
+             first.",
+        )),
+    }
+}
+
 fn switched(ports: &Ports, config: Stored<ProviderConfig>, enabled: bool) -> Result<Stored<ProviderConfig>> {
     let at = ports.clock.now();
     let state = if enabled { ProviderState::Enabled } else { ProviderState::Disabled { at } };
@@ -315,60 +299,6 @@ async fn seal(
     let place = (credential_id, seal_version);
     let sealed = sealer.seal_credential(ports, change.org_id, change.app_id, place, fields).await?;
     Ok((ClientSecret { credential_id, seal_version, rotated_at: ports.clock.now() }, sealed))
-}
-
-/// Telling the provider takes the registration and its secret.
-fn settled(usage: &ProviderUsage) -> Result<()> {
-    match usage.pending_revocations.saturating_add(usage.live_grants) {
-        0 => Ok(()),
-        waiting => Err(Error::conflict(
-            "revocations_pending",
-            format!(
-                "The provider has still to be told of {waiting} revocations, which takes this registration: delete it \
-                 again in a moment, or give them up."
-            ),
-        )),
-    }
-}
-
-async fn revoke_grants(ports: &Ports, config: &ProviderConfig, change: &Change) -> Result<()> {
-    let table = ports.table.as_ref();
-    let mut cursor = None;
-    loop {
-        let page = Connections(table).list(config.app_id, &config.provider_id, 100, cursor).await?;
-        for connection in page.items {
-            if !matches!(connection.state, ConnectionState::Revoked { .. }) {
-                revoke_grants_of(ports, connection.id, change).await?;
-            }
-        }
-        if page.next.is_none() {
-            return Ok(());
-        }
-        cursor = page.next;
-    }
-}
-
-async fn revoke_grants_of(
-    ports: &Ports,
-    connection: alter_api_types::ConnectionId,
-    change: &Change,
-) -> Result<()> {
-    let mut cursor = None;
-    loop {
-        let page = Grants(ports.table.as_ref()).list_of_connection(connection, 1000, cursor).await?;
-        for grant in page.items.iter().filter(|grant| grant.state == GrantState::Active) {
-            let reason = Some("The provider was removed from the app.".to_owned());
-            let ids = (change.org_id, change.app_id);
-            match revoke_grant(ports, ids, grant.id, reason, change.actor.clone(), change.surface).await {
-                Ok(_) | Err(Error::GrantRevoked { .. }) => {}
-                Err(other) => return Err(other),
-            }
-        }
-        if page.next.is_none() {
-            return Ok(());
-        }
-        cursor = page.next;
-    }
 }
 
 fn about(kind: EventKind, config: &ProviderConfig, change: Change) -> Subject {
