@@ -13,7 +13,7 @@ use alter_api_types::{
 use alter_domain::{
     Error, Result,
     flow::connect::{NewSession, allowed_origin, return_url},
-    model::{ConnectSession, Progress, SessionOutcome, SessionTerms},
+    model::{ConnectSession, Progress, SessionOutcome, SessionTerms, origin},
     web::{PeerIp, read_json, signed},
 };
 use axum::{
@@ -163,7 +163,7 @@ fn granted(session: &ConnectSession) -> Vec<ConnectedGrant> {
         scopes: connected.scopes.clone(),
         account_identifier: connected.account.as_ref().map(|account| account.identifier.clone()),
         account_display_name: connected.account.as_ref().and_then(|account| account.display_name.clone()),
-        api_base_url: connected.api_base_url.clone(),
+        api_base_url: connected.api_base_url.as_deref().and_then(origin),
         operation: connected.operation.as_str().to_owned(),
         grant_policy: connected.expires_at.map(|expires_at| ConnectedPolicy {
             expires_at,

@@ -190,7 +190,7 @@ fn on_connection(
         label: grant.label,
         credential_id: grant.credential_id,
         parent_grant_id: None,
-        api_base_url: connection.and_then(|connection| connection.delivery.api_base_url.clone()),
+        api_base_url: connection.and_then(|connection| connection.delivery.api_origin()),
         expires_at: connection.and_then(|connection| connection.tokens.expires_at),
         last_used_at: used,
         delegated_at: None,

@@ -105,6 +105,9 @@ impl CallService {
         let config = Arc::clone(&provider);
         let fresh = self.refresher.fresh(connection, credential, config, Need::Now, grant_id, deadline);
         let Ok((connection, credential)) = fresh.await else { return Ok(sent) };
+        if target.check_hosts(&connection.delivery.allowed_hosts).is_err() {
+            return Ok(sent);
+        }
         let Ok(fields) = self.opener.open(org, &credential).await else { return Ok(sent) };
         let opened = Opened { grant_id, source: Source::OAuth { connection, provider }, credential, fields };
         self.send(opened, (target, head, CallBody::Bytes(body)), deadline, now).await
@@ -139,10 +142,10 @@ impl CallService {
             target
         } else {
             // An injected query parameter changed the URL, not where it leads.
-            let target = Target::parse(head.url.as_str(), &self.rules).map_err(egress_error)?;
-            target.check_hosts(opened.source.allowed_hosts()).map_err(egress_error)?;
-            target
+            Target::parse(head.url.as_str(), &self.rules).map_err(egress_error)?
         };
+        // Of the very credential that is sent: a connection may have been renewed, for other hosts, since the call was allowed.
+        target.check_hosts(opened.source.allowed_hosts()).map_err(egress_error)?;
         let (body, request_bytes) = match body {
             CallBody::Bytes(bytes) => {
                 let length = bytes.len() as u64;

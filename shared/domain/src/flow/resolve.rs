@@ -1,16 +1,22 @@
 //! From a provider to a grant: the one that a call by provider means.
 
-use alter_api_types::{AppId, GrantId, UserId};
+use alter_api_types::{AppId, GrantId, SecretId, UserId};
 
 use super::{CallService, Caller};
 use crate::{
     error::{Candidate, Error, Result},
     model::{Grant, GrantStatus, Principal},
+    oauth::AccountInfo,
     repo::{Connections, Grants, ManagedSecrets, ProviderConfigs},
 };
 
 /// How many grants an ambiguous call is told of.
 const MAX_CANDIDATES: usize = 20;
+/// How many pages of a thousand are read to find them. Where that is not all there is, the call is ambiguous: what was not
+/// read may match too.
+const MAX_PAGES: usize = 10;
+/// Of how many connections the grants are read, each with a query of its own.
+const MAX_CONNECTIONS: usize = 1000;
 
 /// What tells one of several grants from the others.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +24,13 @@ pub(super) struct Hints<'a> {
     /// The account's identifier, or its e-mail address.
     pub(super) account: Option<&'a str>,
     pub(super) label: Option<&'a str>,
+}
+
+/// Grants that match, but for their accounts.
+struct Found {
+    grants: Vec<Grant>,
+    /// Whether there are no others, or so many that it makes no difference.
+    all: bool,
 }
 
 impl CallService {
@@ -32,39 +45,36 @@ impl CallService {
     ) -> Result<GrantId> {
         let table = self.ports.table.as_ref();
         let now = self.ports.clock.now();
-        let found = match (caller.agent(), user) {
-            (Some(agent_id), _) => {
-                Grants(table)
-                    .find_by_provider(caller.app_id, &Principal::Agent { agent_id }, provider_id)
-                    .await?
-            }
-            (None, Some(user_id)) => {
-                Grants(table)
-                    .find_by_provider(caller.app_id, &Principal::User { user_id }, provider_id)
-                    .await?
-            }
-            (None, None) => match ManagedSecrets(table).find_by_slug(caller.app_id, provider_id).await? {
-                Some(secret) => Grants(table).list_of_secret(secret.value.id, 1000, None).await?.items,
-                None => self.of_connections(caller, provider_id).await?,
-            },
-        };
-        let candidates: Vec<_> = found
-            .into_iter()
-            .filter(|grant| match grant.principal {
+        let fits = |grant: &Grant| {
+            let reached = match grant.principal {
                 Principal::System => false,
                 Principal::Agent { agent_id } => caller.agent() == Some(agent_id),
                 Principal::User { .. } | Principal::Group { .. } => true,
-            })
-            .filter(|grant| grant.status(now) == GrantStatus::Active)
-            .filter(|grant| hints.label.is_none() || grant.label.as_deref() == hints.label)
-            .collect();
-        let mut candidates = self.with_accounts(caller.app_id, candidates, hints.account).await?;
+            };
+            reached
+                && grant.status(now) == GrantStatus::Active
+                && (hints.label.is_none() || grant.label.as_deref() == hints.label)
+        };
+        let of_principal = async |principal| {
+            let found = Grants(table).find_by_provider(caller.app_id, &principal, provider_id).await?;
+            Ok(Found { grants: found.into_iter().filter(&fits).collect(), all: true })
+        };
+        let found: Result<Found> = match (caller.agent(), user) {
+            (Some(agent_id), _) => of_principal(Principal::Agent { agent_id }).await,
+            (None, Some(user_id)) => of_principal(Principal::User { user_id }).await,
+            (None, None) => match ManagedSecrets(table).find_by_slug(caller.app_id, provider_id).await? {
+                Some(secret) => self.of_secret(secret.value.id, fits).await,
+                None => self.of_connections(caller.app_id, provider_id, hints.account, fits).await,
+            },
+        };
+        let Found { grants, all } = found?;
+        let mut candidates = self.with_accounts(caller.app_id, grants, hints.account).await?;
         match (candidates.len(), caller.agent_key()) {
-            (1, _) => {}
-            (0, Some(agent_id)) => {
+            (1, _) if all => {}
+            (0, Some(agent_id)) if all => {
                 return Err(Error::NoDelegatedGrant { provider_id: provider_id.to_owned(), agent_id });
             }
-            (0, None) => {
+            (0, None) if all => {
                 return Err(Error::GrantNotFound {
                     provider_id: Some(provider_id.to_owned()),
                     agent_id: caller.agent(),
@@ -75,27 +85,62 @@ impl CallService {
                 return Err(Error::AmbiguousGrant {
                     provider_id: provider_id.to_owned(),
                     candidates,
-                    truncated: several > MAX_CANDIDATES,
+                    truncated: !all || several > MAX_CANDIDATES,
                 });
             }
         }
         candidates.pop().map(|grant| grant.grant_id).ok_or_else(Error::grant_not_found)
     }
-    /// Grants of people on connections through a provider; more candidates than an answer tells of are not looked for.
-    async fn of_connections(&self, caller: &Caller, provider_id: &str) -> Result<Vec<Grant>> {
-        let table = self.ports.table.as_ref();
-        if ProviderConfigs(table).find(caller.app_id, provider_id).await?.is_none() {
-            return Ok(Vec::new());
-        }
-        let connections = Connections(table).list(caller.app_id, provider_id, 1000, None).await?.items;
-        let mut grants = Vec::new();
-        for connection in connections.into_iter().filter(|one| one.principal != Principal::System) {
-            grants.extend(Grants(table).list_of_connection(connection.id, 100, None).await?.items);
-            if grants.len() > MAX_CANDIDATES {
-                break;
+
+    async fn of_secret(&self, id: SecretId, fits: impl Fn(&Grant) -> bool) -> Result<Found> {
+        let (mut grants, mut cursor) = (Vec::new(), None);
+        for _ in 0..MAX_PAGES {
+            let page = Grants(self.ports.table.as_ref()).list_of_secret(id, 1000, cursor).await?;
+            grants.extend(page.items.into_iter().filter(&fits));
+            cursor = page.next;
+            if cursor.is_none() || grants.len() > MAX_CANDIDATES {
+                return Ok(Found { grants, all: true });
             }
         }
-        Ok(grants)
+        Ok(Found { grants, all: false })
+    }
+
+    /// Grants of people on connections through a provider. Once there are more than an answer tells of, no more are looked for.
+    async fn of_connections(
+        &self,
+        app: AppId,
+        provider_id: &str,
+        account: Option<&str>,
+        fits: impl Fn(&Grant) -> bool,
+    ) -> Result<Found> {
+        let table = self.ports.table.as_ref();
+        if ProviderConfigs(table).find(app, provider_id).await?.is_none() {
+            return Ok(Found { grants: Vec::new(), all: true });
+        }
+        let (mut grants, mut cursor, mut looked_at) = (Vec::new(), None, 0);
+        for _ in 0..MAX_PAGES {
+            let page = Connections(table).list(app, provider_id, 1000, cursor).await?;
+            let connections = page.items.into_iter().filter(|connection| {
+                connection.principal != Principal::System
+                    && account.is_none_or(|wanted| is_account(connection.account.as_ref(), wanted))
+            });
+            for connection in connections {
+                if looked_at == MAX_CONNECTIONS {
+                    return Ok(Found { grants, all: false });
+                }
+                looked_at += 1;
+                let of_one = Grants(table).list_of_connection(connection.id, 1000, None).await?;
+                grants.extend(of_one.items.into_iter().filter(&fits));
+                if grants.len() > MAX_CANDIDATES {
+                    return Ok(Found { grants, all: true });
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(Found { grants, all: true });
+            }
+        }
+        Ok(Found { grants, all: false })
     }
 
     /// The accounts of grants, and of those only the ones that match. A managed secret has no account.
@@ -114,13 +159,7 @@ impl CallService {
                 }
                 _ => None,
             };
-            let matches = |wanted: &str| {
-                known.as_ref().is_some_and(|known| {
-                    known.identifier == wanted
-                        || known.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(wanted))
-                })
-            };
-            if account.is_none_or(matches) {
+            if account.is_none_or(|wanted| is_account(known.as_ref(), wanted)) {
                 candidates.push(Candidate {
                     grant_id: grant.id,
                     label: grant.label,
@@ -131,4 +170,12 @@ impl CallService {
         }
         Ok(candidates)
     }
+}
+
+/// Whether somebody who names an account means this one.
+fn is_account(known: Option<&AccountInfo>, wanted: &str) -> bool {
+    known.is_some_and(|known| {
+        known.identifier == wanted
+            || known.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(wanted))
+    })
 }
