@@ -16,7 +16,7 @@ use alter_domain::{
     egress::EgressRules,
     flow::{
         CallService, Refresher, Relations, Revoker,
-        connect::{ConnectService, PublicUrl},
+        connect::{ConnectService, PublicUrl, UnderWay},
     },
     port::{Clock as _, HttpClient, ManualClock, NonceStore, Rng, SystemRng, Table, TableNonces},
     state::{CredentialOpener, Ports, Sealer, SigningKeys},
@@ -241,6 +241,7 @@ impl TestVault {
             http: Arc::clone(&self.http),
             rules: self.rules,
             public_url: PublicUrl::parse(PUBLIC_URL).expect("an address"),
+            under_way: UnderWay::default(),
         };
         let proxy = ProxyState { timeouts: self.timeouts, ..ProxyState::new(calls) };
         let portal = PortalState::new(ports.clone(), self.sealer(), PUBLIC_URL, self.rules);

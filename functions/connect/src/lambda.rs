@@ -8,7 +8,7 @@ use alter_domain::{
     egress::EgressRules,
     flow::{
         Revoker,
-        connect::{ConnectService, PublicUrl},
+        connect::{ConnectService, PublicUrl, UnderWay},
     },
     port::HttpClient,
     state::{CredentialOpener, Sealer, SigningKeys},
@@ -33,6 +33,7 @@ pub fn state(account: &Account) -> Result<ConnectState, StartError> {
         http: client(account)?,
         rules: RULES,
         public_url,
+        under_way: UnderWay::default(),
     };
     Ok(ConnectState { service, signing: SigningKeys::new(keys) })
 }

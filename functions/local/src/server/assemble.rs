@@ -20,7 +20,7 @@ use alter_domain::{
     egress::EgressRules,
     flow::{
         CallService, Installed, Refresher, Relations, Revoker,
-        connect::{ConnectService, PublicUrl},
+        connect::{ConnectService, PublicUrl, UnderWay},
         install,
     },
     port::{Clock, HttpClient, Record, Rng, SystemClock, SystemRng, Table},
@@ -42,6 +42,8 @@ use super::{
 
 /// How many relations (key → app, grant → secret) are remembered: some 200 bytes each.
 const RELATIONS: usize = 20_000;
+/// How long a thread that ends waits for tokens that are on their way from a provider to the store.
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
 /// How often expired items are collected.
 const COLLECT_EVERY: Duration = Duration::from_secs(60);
 
@@ -54,6 +56,9 @@ pub(super) struct Vault {
     client: GuardedClient,
     relations: Arc<Relations>,
     rules: EgressRules,
+    /// One for the process: its threads share their flights, each over its own connections.
+    refresher: Refresher,
+    under_way: UnderWay,
 }
 
 impl Vault {
@@ -79,14 +84,25 @@ impl Vault {
             clock,
             rng,
         };
+        let client = client(options)?;
+        let rules = EgressRules { allow_loopback_http: options.allow_loopback_http };
+        let refresher = Refresher::new(
+            ports.clone(),
+            CredentialOpener::new(data_keys.clone()),
+            Sealer::new(data_keys.clone()),
+            Arc::new(client.for_runtime()),
+            rules,
+        );
         let vault = Self {
             ports,
             table,
             data_keys,
             inbox: Mutex::new(Some(inbox)),
-            client: client(options)?,
+            client,
             relations: Arc::new(Relations::new(RELATIONS)),
-            rules: EgressRules { allow_loopback_http: options.allow_loopback_http },
+            rules,
+            refresher,
+            under_way: UnderWay::default(),
         };
         let set_up = vault.set_up(options)?;
         Ok((vault, set_up))
@@ -115,7 +131,7 @@ impl Vault {
             ports: ports.clone(),
             signing: signing.clone(),
             opener: CredentialOpener::new(self.data_keys.clone()),
-            refresher: self.refresher(&http),
+            refresher: self.refresher.with_http(Arc::clone(&http)),
             http: Arc::clone(&http),
             rules: self.rules,
             relations: Arc::clone(&self.relations),
@@ -128,6 +144,7 @@ impl Vault {
             http,
             rules: self.rules,
             public_url: public_url.clone(),
+            under_way: self.under_way.clone(),
         };
         let portal = PortalState::new(ports.clone(), sealer, public_url.as_str(), self.rules);
         let routes = Router::new()
@@ -141,14 +158,25 @@ impl Vault {
         web::edge(routes, ports)
     }
 
-    fn refresher(&self, http: &Arc<dyn HttpClient>) -> Refresher {
-        let opener = CredentialOpener::new(self.data_keys.clone());
-        let sealer = Sealer::new(self.data_keys.clone());
-        Refresher::new(self.ports.clone(), opener, sealer, Arc::clone(http), self.rules)
+    /// Waits until what providers have given, or are giving, is stored: tasks end with the runtime that they are on.
+    pub(super) async fn settled(&self) {
+        let settled = async {
+            self.under_way.settled().await;
+            self.refresher.settled().await;
+        };
+        if tokio::time::timeout(SETTLE_WITHIN, settled).await.is_err() {
+            tracing::warn!(
+                "tokens that were being obtained were cut off after {} seconds",
+                SETTLE_WITHIN.as_secs()
+            );
+        }
     }
 
     /// Work that follows changes: telling providers that access has ended, keeping refresh tokens alive.
-    pub(super) fn spawn_worker(&self, stopped: watch::Receiver<bool>) -> Result<JoinHandle<()>, ServeError> {
+    pub(super) fn spawn_worker(
+        self: &Arc<Self>,
+        stopped: watch::Receiver<bool>,
+    ) -> Result<JoinHandle<()>, ServeError> {
         let taken = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
         let inbox = taken.ok_or_else(|| ServeError::Thread(io::Error::other("the worker runs already")))?;
         let runtime =
@@ -157,12 +185,17 @@ impl Vault {
         let revoker = Revoker {
             ports: self.ports.clone(),
             opener: CredentialOpener::new(self.data_keys.clone()),
-            refresher: self.refresher(&http),
+            refresher: self.refresher.with_http(Arc::clone(&http)),
             http,
             rules: self.rules,
         };
         let thread = std::thread::Builder::new().name("worker".to_owned());
-        thread.spawn(move || runtime.block_on(inbox.work(revoker, stopped))).map_err(ServeError::Thread)
+        let vault = Arc::clone(self);
+        let work = async move {
+            inbox.work(revoker, stopped).await;
+            vault.settled().await;
+        };
+        thread.spawn(move || runtime.block_on(work)).map_err(ServeError::Thread)
     }
 
     /// What has to be done now and then: forget plaintext data keys, delete what has expired.

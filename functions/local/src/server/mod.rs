@@ -114,7 +114,10 @@ pub(crate) fn start(options: &ServeOptions) -> Result<Running, ServeError> {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
         let serve = move || {
             let router = vault.router(&public_url);
-            runtime.block_on(http::serve(listener, router, stopped));
+            runtime.block_on(async {
+                http::serve(listener, router, stopped).await;
+                vault.settled().await;
+            });
         };
         let thread = std::thread::Builder::new().name(format!("serve-{number}")).spawn(serve);
         threads.push(thread.map_err(ServeError::Thread)?);
@@ -145,7 +148,8 @@ pub(crate) fn token_file(data_dir: &Path) -> PathBuf {
 }
 
 impl Running {
-    /// Stops accepting, lets calls in flight finish (at most 30 seconds), and closes the store.
+    /// Stops accepting, lets calls in flight finish (at most 30 seconds) and tokens arrive in the store (as long again), and
+    /// closes it.
     pub(crate) fn stop(self) {
         self.stop.send_replace(true);
         for thread in self.threads {

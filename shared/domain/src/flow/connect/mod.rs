@@ -13,6 +13,7 @@ mod poll;
 mod public_url;
 mod session;
 mod store;
+mod under_way;
 mod visit;
 
 use std::{sync::Arc, time::Duration};
@@ -25,6 +26,7 @@ pub use callback::Redirect;
 pub use error::ConnectError;
 pub use public_url::{NotABaseUrl, PublicUrl, RESULT_NAMES, allowed_origin, return_url};
 pub use session::NewSession;
+pub use under_way::UnderWay;
 pub use visit::{Visit, VisitedProvider};
 
 use crate::{
@@ -52,6 +54,8 @@ pub struct ConnectService {
     pub http: Arc<dyn HttpClient>,
     pub rules: EgressRules,
     pub public_url: PublicUrl,
+    /// Where a process that ends looks for what it must not cut off.
+    pub under_way: UnderWay,
 }
 
 impl ConnectService {
