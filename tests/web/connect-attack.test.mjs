@@ -65,7 +65,7 @@ describe("other sites", () => {
         await stage.link(session, ({ page }) => page.getByRole("button", { name: "Connect Notes" }).waitFor());
     });
 
-    test("a form of another site does nothing, with or without the user's cookie, and not with another session's token", async () => {
+    test("a form of another site does nothing, nor does one with another session's token", async () => {
         const app = await stage.app({ providers: ["notes", "boards"] });
         const [session, other] = [await stage.session(app), await stage.session(app)];
         await stage.link(session, async ({ page, context }) => {

@@ -47,7 +47,7 @@ for (const [name, reach] of Object.entries(STATES)) {
     });
 }
 
-/** What sticks out of the window, or out of its own box, by more than rounding. What is for screen readers alone does not count. */
+/** What sticks out of the window, or out of its own box, by more than rounding; not what is for screen readers alone. */
 function overflow(page) {
     return page.evaluate(() => {
         const shown = [...document.querySelectorAll("body, body *")].filter((element) => {

@@ -312,7 +312,9 @@ describe("links", () => {
             await start(popup);
             await allow(popup, "alice");
             assert.equal((await waitFor(page, "success")).value.length, 1);
-            await stage.link(session, ({ page: other }) => other.getByRole("heading", { name: "Opened somewhere else" }).waitFor());
+            await stage.link(session, ({ page: other }) =>
+                other.getByRole("heading", { name: "Opened somewhere else" }).waitFor(),
+            );
         });
     });
 
