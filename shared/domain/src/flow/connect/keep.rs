@@ -82,7 +82,8 @@ impl ConnectService {
         asked: Authorized,
     ) -> Result<(), ConnectError> {
         let service = self.clone();
-        let task = self.under_way.spawn(async move { service.exchange(session, config, asked).await });
+        let task =
+            self.under_way.spawn(async move { Box::pin(service.exchange(session, config, asked)).await });
         let ended =
             task.await.map_err(|error| Error::Internal(format!("connecting was cut short: {error}")))?;
         Ok(ended?)

@@ -1,8 +1,13 @@
-//! One transaction of connection, tokens, grant and the session's progress; and what becomes of tokens that are not stored.
+//! One transaction of connection, tokens, grant and the session's progress.
+
+mod account;
+mod discard;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+
+use account::{same_account, same_values};
 
 use super::{
     ConnectService,
@@ -11,19 +16,13 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    flow::{
-        grants::grant_created, keep_alive_at, recorded, refresh::refreshable, revocations::disown_new,
-        token_facts, token_fields,
-    },
+    flow::{grants::grant_created, keep_alive_at, recorded, refresh::refreshable, token_facts, token_fields},
     inject::CredentialFields,
     model::{
         ConnectSession, Connected, Connection, ConnectionState, EventKind, Grant, GrantRef, GrantSource,
-        GrantState, GrantStatus, Operation, Progress, REFRESH_TOKEN, Receipt, Surface, TokenFacts,
+        GrantState, GrantStatus, Operation, Progress, REFRESH_TOKEN, Surface, TokenFacts,
     },
-    oauth::{
-        AccountInfo, Client, CurrentTokens, Provider, RefreshKind, RefreshTokenRotation, RevokeError, Tokens,
-        Values,
-    },
+    oauth::{Provider, RefreshKind, RefreshTokenRotation},
     port::Op,
     repo::{ConnectSessions, Connections, Credentials, Grants, Stored},
     secret::Secret,
@@ -188,80 +187,6 @@ impl ConnectService {
         Ok(Kept::Connected)
     }
 
-    /// Has the provider told to end tokens that are not kept. Not where the app has, or may have, a connection to their account:
-    /// many providers end everything that the account has given the app, and that would be cut off too.
-    pub(super) async fn discard(&self, session: &ConnectSession, fresh: &Fresh<'_>) {
-        if fresh.provider.revocation.is_none() {
-            return;
-        }
-        match self.may_cut_off(session, fresh).await {
-            Ok(false) => {}
-            Ok(true) => {
-                tracing::warn!(
-                    provider = fresh.provider.id,
-                    "tokens that are not kept are left to end by themselves"
-                );
-                return;
-            }
-            Err(error) => return tracing::error!(%error, "tokens that are not kept were not ended"),
-        }
-        if let Err(error) = self.disown(session, fresh).await {
-            tracing::warn!(%error, "tokens that are not kept are ended without a task");
-            let obtained = &fresh.obtained;
-            self.end_now(fresh.provider, &fresh.client, &obtained.tokens, &obtained.values).await;
-        }
-    }
-
-    /// Tells the provider once, where no task can be left behind.
-    pub(super) async fn end_now(
-        &self,
-        provider: &Provider,
-        client: &Client<'_>,
-        tokens: &Tokens,
-        values: &Values,
-    ) {
-        let current = CurrentTokens { access: &tokens.access_token, refresh: tokens.refresh_token.as_ref() };
-        match self.engine().revoke(provider, client, values, &current).await {
-            Ok(()) | Err(RevokeError::NotSupported) => {}
-            Err(error) => {
-                tracing::error!(provider = provider.id, %error, "tokens that are not kept were not ended");
-            }
-        }
-    }
-
-    async fn may_cut_off(&self, session: &ConnectSession, fresh: &Fresh<'_>) -> Result<bool> {
-        let (table, app) = (self.ports.table.as_ref(), session.app_id);
-        let (account, principal) = (fresh.obtained.account.as_ref(), &session.principal);
-        // What the session itself is about is read from where nothing is late.
-        let present = ConnectSessions(table).find(session.id, self.ports.clock.now()).await?;
-        let mut near: Vec<_> =
-            present.iter().filter_map(|s| connected(&s.value, fresh)).map(|c| c.connection_id).collect();
-        if let Some(grant) = session.repair {
-            near.extend(Grants(table).get(app, grant).await?.value.source.connection_id());
-        }
-        for id in near {
-            if Connections(table).get(app, id).await?.value.may_be_of(principal, account) {
-                return Ok(true);
-            }
-        }
-        if self.known(session, fresh).await?.is_some() {
-            return Ok(true);
-        }
-        Connections(table).may_be_connected(app, principal, &fresh.config.provider_id, account).await
-    }
-
-    async fn disown(&self, session: &ConnectSession, fresh: &Fresh<'_>) -> Result<()> {
-        let now = self.ports.clock.now();
-        let fields = token_fields(&fresh.obtained.tokens, None)?;
-        let state = ConnectionState::Revoked { at: now, receipt: Receipt::Pending };
-        let connection = first(session, fresh, facts(fresh, &fields, now), state, now);
-        let (org, app) = (connection.org_id, connection.app_id);
-        let place = (connection.credential_id, connection.seal_version);
-        let tokens = self.sealer.seal_credential(&self.ports, org, app, place, &fields).await?;
-        disown_new(&self.ports, &connection, &tokens).await?;
-        Ok(())
-    }
-
     /// The principal's connection to the account.
     async fn known(&self, session: &ConnectSession, fresh: &Fresh<'_>) -> Result<Option<Stored<Connection>>> {
         let Some(account) = &fresh.obtained.account else { return Ok(None) };
@@ -269,21 +194,6 @@ impl ConnectService {
         let connections = Connections(self.ports.table.as_ref());
         let found = connections.of_account(app, &session.principal, provider_id, account).await?;
         Ok(found.filter(is_live))
-    }
-
-    /// The account of a connection that is renewed, and whether it is taken with that: where it was not known before and no other
-    /// connection has it.
-    async fn account_of(&self, old: &Connection, fresh: &Fresh<'_>) -> Result<(Option<AccountInfo>, bool)> {
-        let Some(account) = fresh.obtained.account.clone() else { return Ok((old.account.clone(), false)) };
-        if account.key.is_none() || key_of(old.account.as_ref()) == account.key.as_deref() {
-            return Ok((Some(account), false));
-        }
-        let connections = Connections(self.ports.table.as_ref());
-        let taken = connections.of_account(old.app_id, &old.principal, &old.provider_id, &account).await?;
-        Ok(match taken {
-            Some(_) => (Some(AccountInfo { key: None, ..account }), false),
-            None => (Some(account), true),
-        })
     }
 
     async fn connection_of(&self, grant: &Grant) -> Result<Option<Stored<Connection>>> {
@@ -442,30 +352,6 @@ fn connected<'s>(session: &'s ConnectSession, fresh: &Fresh<'_>) -> Option<&'s C
 /// Finished by an earlier attempt of this very exchange, whose answer was lost.
 fn ours(session: &Stored<ConnectSession>, fresh: &Fresh<'_>) -> bool {
     connected(&session.value, fresh).is_some_and(|connected| connected.connection_id == fresh.connection_id)
-}
-
-/// Whether it is the account that the connection is for, which alone renews it. A connection whose account was never known is
-/// renewed with any at the same place. `None`: the provider did not say enough to tell.
-fn same_account(connection: &Connection, fresh: &Fresh<'_>) -> Option<bool> {
-    if !same_values(connection, fresh) {
-        return Some(false);
-    }
-    let Some(before) = &connection.account else { return Some(true) };
-    let now = fresh.obtained.account.as_ref()?;
-    match (&before.key, &now.key) {
-        (Some(before), Some(now)) => Some(before == now),
-        _ if before.identifier != now.identifier => Some(false),
-        (Some(_), None) => None,
-        (None, _) => Some(true),
-    }
-}
-
-fn same_values(connection: &Connection, fresh: &Fresh<'_>) -> bool {
-    connection.values.telling(fresh.provider) == fresh.obtained.values.telling(fresh.provider)
-}
-
-fn key_of(account: Option<&AccountInfo>) -> Option<&str> {
-    account?.key.as_deref()
 }
 
 fn rotates(provider: &Provider) -> bool {
