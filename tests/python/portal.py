@@ -33,8 +33,11 @@ class Portal:
             timeout=10,
         )
 
+    def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        return self._http.request(method, path, json=body)
+
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        response = self._http.request(method, path, json=body)
+        response = self.send(method, path, body)
         assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"
         return response.json() if response.content else None
 

@@ -6,7 +6,7 @@ import asyncio
 
 import anyio
 import pytest
-from alter_sdk import AlterSDKError, GrantRevokedError
+from alter_sdk import AlterSDKError, BackendError, GrantRevokedError
 from oauth_provider import account
 from person import connect_one
 from tokens import call, expired, since
@@ -120,3 +120,28 @@ async def test_a_pair_that_comes_after_the_revoke_is_ended_too(app, connected, p
     with anyio.fail_after(10):
         while provider.grants_of(who):
             await anyio.sleep(0.02)
+
+
+async def test_a_registration_goes_when_the_provider_knows_of_the_end(
+    app, connected, provider, refused
+) -> None:
+    who = account()
+    provider.sign_in(who)
+    grant_id = (await connect_one(app)).grant_id
+
+    def remove(query: str = "") -> tuple[int, str]:
+        response = connected.portal.send("DELETE", f"/apps/{connected.app_id}/providers/notes{query}")
+        return response.status_code, response.json().get("error")
+
+    assert remove() == (409, "provider_in_use")
+    with provider.outage("status", "revocation"):
+        assert remove("?force=true") == (409, "revocations_pending")
+        await refused(GrantRevokedError, "grant_revoked", call(app, provider, grant_id))
+        assert remove() == (409, "revocations_pending"), "its secret is still needed"
+    with anyio.fail_after(20):
+        while remove() != (200, None):
+            await anyio.sleep(0.1)
+    assert provider.grants_of(who) == 0
+    await refused(GrantRevokedError, "grant_revoked", call(app, provider, grant_id))
+    call_by_name = app.create_connect_session(allowed_providers=["notes"])
+    await refused(BackendError, "provider_not_configured", call_by_name)

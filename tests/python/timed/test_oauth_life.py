@@ -105,6 +105,23 @@ async def test_b063_access_that_was_ended_at_the_provider_is_mended_in_place(
     assert not item.needs_reconnect and provider.grants_of(who) == 1
 
 
+async def test_any_visit_by_the_same_account_mends_and_no_other(app, connected, provider, clock) -> None:
+    """A session that asks for no repair: the account tells which connection it is."""
+    who, grant_id = await expired(app, provider, clock)
+    provider.revoke_grants(who)
+    with pytest.raises(CredentialRevokedError):
+        await call(app, provider, grant_id)
+    provider.sign_in(account())
+    other = await connect_one(app)
+    assert (other.grant_id == grant_id, other.operation) == (False, "creation")
+    with pytest.raises(CredentialRevokedError):
+        await call(app, provider, grant_id)
+    provider.sign_in(who)
+    again = await connect_one(app)
+    assert (again.grant_id, again.operation) == (grant_id, "reauth")
+    assert (await call(app, provider, grant_id)).body_json()["sub"] == who
+
+
 async def test_an_error_whose_grant_is_gone_leads_to_a_new_one(
     app, connected, provider, clock, refused
 ) -> None:
