@@ -39,8 +39,8 @@ impl RemoteTable {
     async fn ask(&self, asked: Asked) -> Result<Vec<Option<Carried>>, StoreError> {
         let mut stream = self.0.lock().await;
         let gone = |error: io::Error| StoreError::Unavailable(error.to_string());
-        write(&mut *stream, &asked).await.map_err(gone)?;
-        let answer: Answer = read(&mut *stream).await.map_err(gone)?;
+        write(&mut stream, &asked).await.map_err(gone)?;
+        let answer: Answer = read(&mut stream).await.map_err(gone)?;
         answer.map_err(Into::into)
     }
 }

@@ -29,7 +29,7 @@ use uuid::Uuid;
 use crate::{AuthServer, TestAudit, TestWork};
 
 /// The entry of the scripted provider. `refresh` is its refresh part.
-pub fn definition(base: &str, refresh: Value) -> Provider {
+pub fn definition(base: &str, refresh: &Value) -> Provider {
     serde_json::from_value(json!({
         "id": "toy",
         "name": "Toy",
@@ -104,17 +104,17 @@ impl World {
         provider: Provider,
     ) -> Self {
         let (audit, work) = (Arc::<TestAudit>::default(), Arc::<TestWork>::default());
+        let now = clock.now();
         let ports = Ports {
             nonces: Arc::new(TableNonces::new(Arc::clone(&table))),
             table,
             audit: audit.clone(),
             work: work.clone(),
-            clock: Arc::clone(&clock),
+            clock,
             rng: Arc::new(SystemRng::new()),
         };
         let rules = EgressRules { allow_loopback_http: true };
         let refresher = Refresher::new(ports.clone(), keys.opener(), keys.sealer(), http, rules);
-        let now = clock.now();
         let config = Arc::new(ProviderConfig {
             app_id: ID.into(),
             provider_id: provider.id.clone(),

@@ -150,7 +150,7 @@ impl Site {
         let keys = Keys::of_file(&key_file, Arc::new(SystemClock));
         // The process of the store calls nobody itself.
         let nobody = Arc::new(FarSide::new(AuthServer::steady()));
-        let entry = definition(&address, rotating_with_grace());
+        let entry = definition(&address, &rotating_with_grace());
         let world = World::new(table, keys, Arc::new(SystemClock), nobody, entry);
         world.connect(SignedDuration::from_hours(1)).await;
         Self { server, provider, world, address, socket, key_file, _dir: dir }

@@ -18,6 +18,8 @@
 //! * *The holder dies.* The lease runs out. The next holder finds `first_sent_at` and sends the same token again: within the
 //!   provider's grace that gives a pair, after it this is still the only thing that can be done (see
 //!   [`resend_is_safe`](crate::model::resend_is_safe)).
+//!   What it stores then rests for a lease's time: no provider forgives a token that arrives after its successor was used, and
+//!   an earlier holder's request may still be under way.
 //! * *The answer is lost.* Where sending again is safe the lease is given back at once; else it stays until the request has
 //!   surely ended, because two at a time would look like theft (RFC 9700 section 4.14.2).
 //! * *The provider says no.* A dead token breaks the connection: the state says *reconnect*, grants keep their ids. Before that
@@ -86,6 +88,12 @@ impl Timing {
         reserve: Duration::from_secs(1),
     };
 }
+
+// A request that is sent as late as it may be ends before the lease does, on machines whose clocks differ by five seconds.
+const _: () = {
+    let Timing { lease, send_within, request, .. } = Timing::STANDARD;
+    assert!(lease.as_secs().unsigned_abs() >= send_within.as_secs() + request.as_secs() + 5);
+};
 
 /// Renews tokens. Cheap to clone; clones share their flights.
 #[derive(Clone)]

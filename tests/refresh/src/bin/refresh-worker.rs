@@ -32,7 +32,7 @@ async fn main() {
     let keys = Keys::of_file(&key_file, Arc::new(SystemClock));
     let options = ClientOptions { allow_loopback_http: true, ..ClientOptions::default() };
     let http: Arc<dyn HttpClient> = Arc::new(GuardedClient::new(options).expect("a client"));
-    let provider = definition(&address, rotating_with_grace());
+    let provider = definition(&address, &rotating_with_grace());
     let world =
         World::new(table, keys, Arc::new(SystemClock), Arc::clone(&http), provider).with_timing(TORTURE);
     let mut lines = BufReader::new(tokio::io::stdin()).lines();

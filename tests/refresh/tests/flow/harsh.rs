@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alter_domain::port::Table;
-use alter_refresh_tests::{Trouble, World};
+use alter_refresh_tests::Trouble;
 use alter_table_contract::{HarshOptions, HarshTable};
 use tokio::{task::JoinSet, time::Instant};
 

@@ -60,7 +60,7 @@ impl Scene {
         let clock = Arc::new(TokioClock::start());
         let keys = Keys::of_file(&dir.path().join("key"), clock.clone());
         let far = Arc::new(FarSide::new(server));
-        let provider = definition("https://auth.example.com", refresh);
+        let provider = definition("https://auth.example.com", &refresh);
         let world = World::new(Arc::clone(&table), keys.clone(), clock.clone(), far.clone(), provider);
         Self { world, far, table, keys, clock, _dir: dir }
     }

@@ -17,6 +17,7 @@
 
 mod protocol;
 mod state;
+mod work;
 
 use std::time::Instant;
 
