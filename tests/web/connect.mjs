@@ -5,9 +5,13 @@ import { startHostApp } from "./host-app.mjs";
 import { startProviderProgram } from "./program.mjs";
 import { startVault } from "./vault.mjs";
 
-/** Everything started; `close()` ends it. `notes` and `boards` are two providers, each a process of its own. */
-export async function startStage() {
-    const started = await Promise.all([launch(), startVault(), startHostApp(), startProviderProgram(), startProviderProgram()]);
+/**
+ * Everything started; `close()` ends it. `notes` and `boards` are two providers, each a process of its own; `args` are the
+ * vault's.
+ */
+export async function startStage(args = []) {
+    const servers = [startVault({ args }), startHostApp(), startProviderProgram(), startProviderProgram()];
+    const started = await Promise.all([launch(), ...servers]);
     const [browser, vault, host, notes, boards] = started;
     return new Stage({ browser, vault, host, notes, boards });
 }

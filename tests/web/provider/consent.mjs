@@ -18,7 +18,7 @@ export async function interaction(provider, settings, request, response) {
             : allow(provider, details, account, API_SCOPES, request, response);
     }
     if (request.method === "GET") {
-        return html(response, 200, page(params, asksWho ? undefined : known));
+        return html(response, 200, page(params, asksWho ? undefined : known), settings.pageHeaders);
     }
     const form = new URLSearchParams(await readBody(request));
     if (form.get("decision") !== "allow") return deny(provider, request, response);

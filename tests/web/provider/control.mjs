@@ -39,6 +39,10 @@ export function control({ store, faults, settings, counters, client }) {
             settings.claims[account] = claims;
             return {};
         },
+        "POST /control/page-headers": ({ headers }) => {
+            settings.pageHeaders = headers;
+            return {};
+        },
         "POST /control/access-token-ttl": ({ seconds }) => {
             if (!(seconds > 0)) throw bad("seconds must be positive");
             settings.accessTokenTtl = seconds;

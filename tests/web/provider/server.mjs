@@ -25,7 +25,13 @@ const DAY = 24 * 60 * 60;
  * for `offline_access` with `prompt=consent`, as OpenID Connect Core section 11 has it.
  */
 export async function startProvider(options = {}) {
-    const settings = { accessTokenTtl: options.accessTokenTtl ?? 3600, auto: options.auto, deny: false, claims: {} };
+    const settings = {
+        accessTokenTtl: options.accessTokenTtl ?? 3600,
+        auto: options.auto,
+        deny: false,
+        claims: {},
+        pageHeaders: {},
+    };
     const store = new Store();
     const faults = new Faults();
     const counters = newCounters();
