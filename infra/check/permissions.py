@@ -59,6 +59,7 @@ PLATFORM = {
 }
 ORPHANS = "a connection that is revoked while its tokens are renewed"
 PEOPLE = "a connection that is a person's, which needs a user's token; an app's own are called by their ids"
+EXPIRED = "a grant on a connection that has been expired for 30 days"
 # Statements that an ordinary story does not use, each with the event that does. One that is used after all does not matter.
 RARE = {
     ("RecordPolicy", "LongEvents"): "an event longer than a message of the queue",
@@ -66,6 +67,12 @@ RARE = {
     ("ProxyRole", "AccountOfConnection"): PEOPLE,
     ("ForwardRole", "GrantsOfConnection"): PEOPLE,
     ("ForwardRole", "AccountOfConnection"): PEOPLE,
+    ("ConnectRole", "NotedEnd"): "a grant on a connection that expires",
+    ("PortalRole", "RevokedByRemoval"): "a provider that is removed with its grants",
+    ("WorkerRole", "ConnectedAgain"): "a revocation of an account that the provider named",
+    ("WorkerRole", "ExpiredGrants"): EXPIRED,
+    ("WorkerRole", "ExpiredHolds"): EXPIRED,
+    ("WorkerRole", "ExpiredTokens"): EXPIRED,
     ("RenewPolicy", "OrphanTask"): ORPHANS,
     ("RenewPolicy", "OrphanTokens"): ORPHANS,
     ("RenewPolicy", "OrphanSignal"): ORPHANS,

@@ -65,7 +65,7 @@ class Permissions(unittest.TestCase):
             ("portal", {"service": "dynamodb", "action": "GetItem", "resource": "VaultTable", "leading_key": "revocation#1"}),
             ("connect", {"service": "dynamodb", "action": "PutItem", "resource": "MainTable", "leading_key": "app#1/providers"}),
             ("connect", {"service": "dynamodb", "action": "DeleteItem", "resource": "MainTable", "leading_key": "connect#1"}),
-            ("worker", {"service": "dynamodb", "action": "PutItem", "resource": "MainTable", "leading_key": "grant#1"}),
+            ("worker", {"service": "dynamodb", "action": "PutItem", "resource": "MainTable", "leading_key": "app#1/providers"}),
             ("worker", {"service": "kms", "action": "Decrypt", "resource": "VaultKey", "context": {"purpose": "signing"}}),
         ]
         for binary, call in forbidden:

@@ -276,3 +276,7 @@ fn write_token(path: &Path, installed: &Installed) -> io::Result<()> {
 async fn healthy() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+mod tests;
