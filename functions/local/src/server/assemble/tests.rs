@@ -15,7 +15,9 @@ use alter_domain::{
     },
     flow::{NewApp, NewKey, create_app, mint_key},
     inject::{CredentialFields, Injection},
-    model::{ACCESS_TOKEN, Actor, Connection, Grant, KeyHolder, ProviderConfig, REFRESH_TOKEN, Scopes, Surface},
+    model::{
+        ACCESS_TOKEN, Actor, Connection, Grant, KeyHolder, ProviderConfig, REFRESH_TOKEN, Scopes, Surface,
+    },
     repo::{Connections, ProviderConfigs},
     secret::Secret,
 };

@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(need(&Connection { state, ..with(Some(0), true, true) }, second(9)), Need::None);
     }
 
-    fn provider(refresh: Refresh) -> Provider {
+    fn provider(refresh: &Refresh) -> Provider {
         serde_json::from_value(serde_json::json!({
             "id": "toy", "name": "Toy", "category": "developer_tools", "monogram": "To",
             "docs_url": "https://example.com",
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_refresh_token_that_idles_out_is_used_half_way() {
         const DAY: i64 = 86_400;
-        let of = |kind, keep| provider(Refresh { kind, keep, ..Refresh::default() });
+        let of = |kind, keep| provider(&Refresh { kind, keep, ..Refresh::default() });
         let idle = |seconds| Some(Keep { seconds, idle: true });
         let kind = RefreshKind::RefreshToken;
         let cases = [
@@ -248,7 +248,7 @@ mod tests {
             let fields = token_fields(&tokens(new), kept).unwrap();
             assert_eq!(text(&fields, ACCESS_TOKEN).as_deref(), Some("access-2"));
             assert_eq!(text(&fields, REFRESH_TOKEN).as_deref(), expected);
-            let by_token = provider(Refresh {
+            let by_token = provider(&Refresh {
                 kind: RefreshKind::RefreshToken,
                 rotation: RefreshTokenRotation::Always,
                 grace: Grace::None,
