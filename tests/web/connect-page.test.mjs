@@ -19,6 +19,11 @@ after(() => stage.close());
 /** Where content has to reflow (WCAG 2.2, 1.4.10), and the size of the window that the package opens. */
 const NARROW = { width: 320, height: 640 };
 const POPUP = { width: 500, height: 700 };
+/** What readers may set (WCAG 2.2, 1.4.12). */
+const SPACED = [
+    "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }",
+    "p { margin-bottom: 2em !important }",
+];
 
 for (const [name, reach] of Object.entries(STATES)) {
     test(`${name}: axe finds nothing in any look, nothing is too wide, nothing is complained of`, async () => {
@@ -40,6 +45,11 @@ for (const [name, reach] of Object.entries(STATES)) {
             await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
             await screenshot(page, `${name}-large`);
             note("text twice as large", await overflow(page));
+            await page.evaluate((rules) => {
+                document.documentElement.style.fontSize = "";
+                for (const rule of rules) document.styleSheets[0].insertRule(rule);
+            }, SPACED);
+            note("spaced text", await overflow(page));
             assert.deepEqual(problems, []);
             assert.deepEqual(complaints(), []);
             assert.equal(await page.locator("h1:visible").count(), 1, "headings of the first level");

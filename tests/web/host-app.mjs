@@ -44,7 +44,7 @@ export function told(page) {
 /** Waits until the app has been called back by one of these, and returns the value. */
 export async function waitFor(page, ...callbacks) {
     const handle = await page.waitForFunction(
-        (names) => globalThis.told.find(({ callback }) => names.includes(callback)),
+        (names) => globalThis.told?.find(({ callback }) => names.includes(callback)),
         callbacks,
     );
     return handle.jsonValue();
