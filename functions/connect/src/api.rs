@@ -21,6 +21,7 @@ use axum::{
     extract::{Extension, Request, State},
 };
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::ConnectState;
 
@@ -107,7 +108,14 @@ fn new_session(input: CreateSessionRequest) -> Result<NewSession> {
         direct: input.direct.unwrap_or(false),
         switch_account,
         repair,
+        metadata: metadata.into_iter().filter_map(|(name, value)| Some((name, said(&value)?))).collect(),
     })
+}
+
+/// A text of the app's, short enough for a row.
+fn said(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    Some(text.chars().filter(|c| !c.is_control()).take(256).collect())
 }
 
 fn terms(policy: &GrantPolicyInput, requested: Option<RequestedGrant>) -> Result<SessionTerms> {

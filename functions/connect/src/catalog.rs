@@ -26,7 +26,9 @@ pub(crate) async fn catalog(
     let request = signed(ports, &state.signing, peer.map(|peer| peer.0.0), request).await?;
     request.caller.scopes.require("providers:read")?;
     let configs = ProviderConfigs(ports.table.as_ref()).all(request.caller.app_id).await?;
-    let providers = configs.iter().map(|config| Ok((config.provider_id.clone(), view(config)?)));
+    // What cannot be connected is not offered: the published client shows all that it gets.
+    let enabled = configs.iter().filter(|config| config.is_enabled());
+    let providers = enabled.map(|config| Ok((config.provider_id.clone(), view(config)?)));
     Ok(Json(ProviderCatalog { providers: providers.collect::<Result<_>>()? }))
 }
 
@@ -57,6 +59,6 @@ fn view(config: &ProviderConfig) -> Result<CatalogProvider> {
         available_scopes: available,
         default_scopes: configured.default.clone(),
         required_scopes: configured.required.clone(),
-        status: if config.is_enabled() { "active" } else { "disabled" }.to_owned(),
+        status: "active".to_owned(),
     })
 }

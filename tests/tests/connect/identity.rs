@@ -327,3 +327,32 @@ async fn stage_refuses(url: &str) {
     let stage = Stage::new().await;
     stage.create(json!({ "return_url": url })).await.refused(422, "invalid_return_url");
 }
+
+#[tokio::test]
+async fn a_visit_that_asks_for_less_takes_nothing_away_from_the_grants_that_are_there() {
+    let stage = Stage::new().await;
+    let with = |scope: &str| json!({ "account": { "id": "alice" }, "scope": scope });
+    let first = grant(&visit(&stage, json!({}), with("notes:read notes:write")).await);
+    let label = json!({ "requested_grant": { "label": "to read" } });
+    let second = grant(&visit(&stage, label, with("notes:read")).await);
+    assert_ne!(first, second);
+    let stored = connection(&stage, 0).await.value;
+    assert_eq!((stored.live_grants, stored.seal_version), (2, 1), "the tokens that allow more stay");
+    assert_eq!(stored.scopes, ["notes:read", "notes:write"]);
+    // As many or more: the fresh ones are taken.
+    visit(&stage, json!({}), with("notes:write notes:read profile")).await;
+    let stored = connection(&stage, 0).await.value;
+    assert_eq!((stored.live_grants, stored.seal_version), (2, 2));
+    assert_eq!(stored.scopes, ["notes:write", "notes:read", "profile"]);
+    // Tokens that no longer work are no reason to refuse others.
+    stage.vault.clock.advance(10);
+    let ports = stage.vault.calm();
+    let mut broken = connection(&stage, 0).await;
+    broken.value.state = alter_domain::model::ConnectionState::Broken {
+        at: stage.vault.now(),
+        code: "invalid_grant".to_owned(),
+    };
+    Connections(ports.table.as_ref()).update(&broken, None).await.unwrap();
+    visit(&stage, json!({}), with("notes:read")).await;
+    assert_eq!(connection(&stage, 0).await.value.scopes, ["notes:read"]);
+}

@@ -30,6 +30,8 @@ pub struct NewSession {
     pub direct: bool,
     pub switch_account: bool,
     pub repair: Option<GrantId>,
+    /// What the app says of its user's device, for the record of the session's beginning.
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// More than an app has.
@@ -85,7 +87,9 @@ impl ConnectService {
             created_at: now,
             expires_at: now.checked_add(SESSION_LIFETIME).map_err(|e| Error::Internal(e.to_string()))?,
         };
-        recorded(&self.ports, created(&session), ConnectSessions(table).create(&session)).await?;
+        let mut subject = created(&session);
+        subject.detail.extend(new.metadata);
+        recorded(&self.ports, subject, ConnectSessions(table).create(&session)).await?;
         Ok((session, token))
     }
 

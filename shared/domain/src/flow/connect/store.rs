@@ -2,16 +2,18 @@
 
 mod account;
 mod discard;
+mod tokens;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use account::{same_account, same_values};
+use account::same_account;
+use tokens::allows_more;
 
 use super::{
     ConnectService,
-    keep::{Fresh, Kept, REFRESHING},
+    keep::{Fresh, Kept},
     visit::subject,
 };
 use crate::{
@@ -20,12 +22,11 @@ use crate::{
     inject::CredentialFields,
     model::{
         ConnectSession, Connected, Connection, ConnectionState, EventKind, Grant, GrantRef, GrantSource,
-        GrantState, GrantStatus, Operation, Progress, REFRESH_TOKEN, Surface, TokenFacts,
+        GrantState, GrantStatus, Operation, Progress, Surface, TokenFacts,
     },
-    oauth::{Provider, RefreshKind, RefreshTokenRotation},
+    oauth::{Provider, RefreshTokenRotation},
     port::Op,
-    repo::{ConnectSessions, Connections, Credentials, Grants, Stored},
-    secret::Secret,
+    repo::{ConnectSessions, Connections, Grants, Stored},
 };
 
 const ENDED: Kept = Kept::Refused("session_finished", "The session ended before the service had answered.");
@@ -129,27 +130,12 @@ impl ConnectService {
         now: Timestamp,
     ) -> Result<Kept> {
         let Ok(policy) = session.value.terms.policy(now) else { return Ok(NO_TERM) };
-        let kept_refresh = self.kept_refresh(&connection.value, fresh, now).await?;
-        // With a token that stays, what is known of attempts to exchange it stays.
-        let lease = connection.value.lease.filter(|_| kept_refresh.is_some() && rotates(fresh.provider));
-        let fields = token_fields(&fresh.obtained.tokens, kept_refresh)?;
-        let (account, takes_account) = self.account_of(&connection.value, fresh).await?;
         let version = connection.version;
-        let old = connection.value;
-        let mut renewed = Connection {
-            account,
-            values: fresh.obtained.values.clone(),
-            scopes: fresh.scopes.clone(),
-            delivery: fresh.delivery.clone(),
-            seal_version: old.seal_version.saturating_add(1),
-            tokens: facts(fresh, &fields, now),
-            lease,
-            state: ConnectionState::Active,
-            ..old
+        let keeps = session.value.repair.is_none() && allows_more(&connection.value, fresh, now);
+        let (mut renewed, tokens, takes_account) = match keeps {
+            true => (connection.value, None, false),
+            false => self.with_tokens(connection.value, fresh, now).await?,
         };
-        let place = (renewed.credential_id, renewed.seal_version);
-        let (org, app) = (renewed.org_id, renewed.app_id);
-        let tokens = self.sealer.seal_credential(&self.ports, org, app, place, &fields).await?;
         let (named, operation, grant_ops) = match grant {
             Some(grant) if session.value.terms.has_policy() || revives(&session.value, &grant.value, now) => {
                 let limited = grant.try_map(|grant| Ok(Grant { policy, ..grant }))?;
@@ -164,9 +150,12 @@ impl ConnectService {
                 (grant, Operation::Creation, ops)
             }
         };
-        let due = keep_alive_at(fresh.provider, &renewed.tokens);
+        let (org, due) = (renewed.org_id, keep_alive_at(fresh.provider, &renewed.tokens));
         let stored = Stored { value: renewed, version };
-        let mut ops = Connections::store_tokens_ops(&stored, &tokens, due)?;
+        let mut ops = match &tokens {
+            Some(tokens) => Connections::store_tokens_ops(&stored, tokens, due)?,
+            None => vec![Connections::put(&stored, due)?],
+        };
         if takes_account {
             ops.extend(Connections::hold_op(&stored.value)?);
         }
@@ -238,32 +227,6 @@ impl ConnectService {
         // From an index: what decides is read again.
         let grant = grants.get(session.app_id, id).await?;
         Ok(Some(grant).filter(|grant| fits(&grant.value)))
-    }
-
-    /// The refresh token of a working connection, where the provider sent no new one: many send it only the first time.
-    ///
-    /// Not where it was given for other values: it would be sent elsewhere.
-    async fn kept_refresh(
-        &self,
-        old: &Connection,
-        fresh: &Fresh<'_>,
-        now: Timestamp,
-    ) -> Result<Option<Secret<String>>> {
-        let sent = fresh.obtained.tokens.refresh_token.is_some();
-        let works = old.state == ConnectionState::Active && old.tokens.refreshable;
-        let kind = fresh.provider.refresh.kind;
-        if sent || !works || kind != RefreshKind::RefreshToken || !same_values(old, fresh) {
-            return Ok(None);
-        }
-        if rotates(fresh.provider) && old.lease.is_some_and(|lease| now < lease.until) {
-            return Err(Error::conflict(REFRESHING, "The refresh token is being exchanged."));
-        }
-        let sealed = Credentials(self.ports.table.as_ref()).get(old.app_id, old.credential_id).await?.value;
-        if sealed.seal_version != old.seal_version {
-            return Err(Error::conflict("concurrent_update", "The tokens are being replaced."));
-        }
-        let fields = self.opener.open(old.org_id, &sealed).await?;
-        Ok(fields.get(REFRESH_TOKEN).cloned())
     }
 
     async fn write(&self, ops: Vec<Op>) -> Result<()> {
