@@ -51,12 +51,13 @@ export class Store {
         return undefined;
     }
 
-    /** Deletes all artefacts of a kind that match, and says how many there were. */
+    /** Deletes all live artefacts of a kind that match, and says how many there were. */
     drop(kind, matches) {
         let dropped = 0;
-        for (const item of [...this.#items.values()]) {
-            if (item.kind === kind && matches(item.payload)) {
-                this.delete(kind, item.id);
+        for (const { kind: other, id } of [...this.#items.values()]) {
+            const payload = other === kind ? this.get(kind, id) : undefined;
+            if (payload && matches(payload)) {
+                this.delete(kind, id);
                 dropped += 1;
             }
         }
