@@ -143,7 +143,11 @@ async fn connect(provider: &Provider) -> Values {
     let id = &provider.id;
     let bench = bench(provider, script(provider));
     let obtained = if provider.flow == Flow::JwtBearer {
-        bench.engine().mint(provider, &bench.client(), &bench.values, &bench.scopes).await.map_err(|lost| lost.error)
+        bench
+            .engine()
+            .mint(provider, &bench.client(), &bench.values, &bench.scopes)
+            .await
+            .map_err(|lost| lost.error)
     } else {
         let (_, asked) = bench.authorization(provider);
         assert_eq!(asked["state"], "state-1", "{id}");

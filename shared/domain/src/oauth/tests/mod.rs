@@ -236,7 +236,10 @@ impl Bench {
         let params = redirect.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let callback = Callback::read(provider, params.chain([(name, CODE.to_owned())])).unwrap();
         let (values, scopes) = (&self.values, &self.scopes);
-        self.engine().exchange_code(provider, &self.client(), values, &callback, Some(VERIFIER), scopes).await.map_err(|lost| lost.error)
+        self.engine()
+            .exchange_code(provider, &self.client(), values, &callback, Some(VERIFIER), scopes)
+            .await
+            .map_err(|lost| lost.error)
     }
 
     async fn refresh(&self, provider: &Provider) -> Result<Tokens, ExchangeError> {
