@@ -286,6 +286,22 @@ describe("impatience", () => {
         assert.equal((await session.poll()).grants.length, 1);
     });
 
+    test("a click that was never answered can be repeated", async () => {
+        const session = await stage.session(await stage.app());
+        await stage.link(session, async ({ page }) => {
+            await page.waitForURL(session.page);
+            await page.clock.install();
+            await page.route(`${session.page}/start`, (route) => route.abort("aborted"));
+            const button = page.getByRole("button", { name: "Connect Notes" });
+            await button.click({ noWaitAfter: true });
+            await page.waitForFunction(() => document.querySelector("form[data-sent]"));
+            await page.unroute(`${session.page}/start`);
+            await page.clock.runFor(5000);
+            await button.click();
+            await page.getByRole("button", { name: "Allow" }).waitFor();
+        });
+    });
+
     test("the back button after the end shows the end", async () => {
         const app = await stage.app();
         const session = await stage.session(app);

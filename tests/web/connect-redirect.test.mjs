@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import { open } from "./browser.mjs";
 import { allow, deny, start, startStage } from "./connect.mjs";
 import { told, waitFor } from "./host-app.mjs";
+import { html, listen } from "./provider/http.mjs";
 
 const PHONE = { phone: true };
 
@@ -128,5 +130,29 @@ test("an address that cannot be returned to is refused when the session is made"
     ]) {
         const { status, body } = await app.post("/oauth/connect/session", { return_url });
         assert.deepEqual([status, body.error], [422, "invalid_return_url"], return_url);
+    }
+});
+
+test("an app that somebody else opened in a window of its own is returned to, and its window is not closed", async () => {
+    const session = await stage.session(await stage.app(), { return_url: stage.host.returnUrl });
+    const shop = stage.host.page(session.token, stage.vault.baseUrl);
+    const mail = await listen((_, response) => html(response, 200, `<!doctype html><button>Shop</button>`));
+    const { context } = await open(stage.browser, PHONE);
+    try {
+        const inbox = await context.newPage();
+        await inbox.goto(mail.url.replace("127.0.0.1", "localhost"));
+        const [page] = await Promise.all([
+            inbox.waitForEvent("popup"),
+            inbox.evaluate((url) => void window.open(url), shop),
+        ]);
+        await page.locator("html[data-ready]").waitFor();
+        await leave(page, session);
+        await start(page);
+        await allow(page, "alice");
+        const { value } = await waitFor(page, "returned");
+        assert.equal(value.account_identifier, "alice");
+    } finally {
+        await context.close();
+        await mail.close();
     }
 });

@@ -25,6 +25,8 @@
         return;
       }
       event.target.dataset.sent = "yes";
+      // A page that is still here after that was not answered (no network, or loading was stopped): it may be tried again.
+      setTimeout(() => delete event.target.dataset.sent, 5000);
     });
     // A page that comes back by the back button is as good as new.
     addEventListener("pageshow", (event) => {
@@ -40,12 +42,13 @@
   };
 
   // A popup tells the page that opened it, and only a page of the one origin that the app named. It stays for a moment: the
-  // opener takes a window that closes at once for one that the user closed. A visit without an opener goes back.
+  // opener takes a window that closes at once for one that the user closed, and closes it itself. What is still open then was
+  // opened by somebody else (a mail client that opened the app's page): such a visit goes back, as one without an opener does.
   const report = () => {
     const { message, origin, return: back } = main.dataset;
     if (window.opener && !window.opener.closed && origin) {
       window.opener.postMessage(JSON.parse(message), origin);
-      setTimeout(() => window.close(), 1500);
+      setTimeout(() => (back ? location.replace(back) : window.close()), 1500);
     } else if (back) {
       location.replace(back);
     }

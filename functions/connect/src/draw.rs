@@ -269,11 +269,23 @@ fn card(
     })
 }
 
+/// Scopes that mean the same at every provider (OpenID Connect Core, sections 5.4 and 11), for entries that do not describe them.
+const STANDARD_SCOPES: [(&str, &str); 5] = [
+    ("openid", "know who you are there"),
+    ("profile", "see your name and picture"),
+    ("email", "see your email address"),
+    ("offline_access", "keep this access while you are away"),
+    ("offline", "keep this access while you are away"),
+];
+
 fn permissions(provider: &Provider, scopes: &[String]) -> Vec<Permission> {
     let asked = requested_scopes(provider, scopes).into_iter();
     let worded = asked.map(|scope| match provider.scopes.known.iter().find(|known| known.scope == scope) {
         Some(known) => Permission { text: known.description.clone(), verbatim: false },
-        None => Permission { text: scope.to_owned(), verbatim: true },
+        None => match STANDARD_SCOPES.iter().find(|(name, _)| *name == scope) {
+            Some((_, words)) => Permission { text: (*words).to_owned(), verbatim: false },
+            None => Permission { text: scope.to_owned(), verbatim: true },
+        },
     });
     let mut permissions: Vec<Permission> = Vec::new();
     for permission in worded {
