@@ -43,7 +43,7 @@ SENT_BYTES = 3000  # 2 KB to the caller, 1 KB to the provider
 REFRESHES = 730  # a month: of a connection that is used round the clock, with tokens that live for an hour
 CONNECTION_UNITS = 2 * 3  # a row of at most 2 KB, in the table and in two indexes
 TOKEN_UNITS = 2  # sealed, in the vault table
-REFRESH_READS = 2 * (1 + 1)  # connection and tokens, strongly consistent: before the claim, and by who waits for it
+REFRESH_READS = 2 + 1  # connection and tokens, strongly consistent, and the client's secret
 REFRESH_SECONDS = 0.35  # the call that refreshes waits for the provider once more
 LISTS_DUE = 2 * 4  # what the worker looks into each minute: revocations and refresh tokens, four lists of each
 
@@ -138,9 +138,9 @@ def queue_requests(rate: int) -> float:
 
 
 def refresh_units() -> int:
-    """Claiming is one write of the connection; storing writes it again together with tokens and the account's hold, and what
-    is written together costs twice."""
-    return CONNECTION_UNITS + 2 * (CONNECTION_UNITS + TOKEN_UNITS + 1)
+    """Claiming writes the connection; storing writes it again together with its tokens. Both are transactions, which cost
+    twice."""
+    return 2 * CONNECTION_UNITS + 2 * (CONNECTION_UNITS + TOKEN_UNITS)
 
 
 def refresh_price() -> float:

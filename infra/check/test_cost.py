@@ -31,10 +31,10 @@ class Cost(unittest.TestCase):
         self.assertAlmostEqual(million["DynamoDB: keeping the row"], 1.2 * 400 * 12 / 365 * (3 * 0.10 + 0.20))
 
     def test_a_refresh_by_hand(self):
-        self.assertEqual(cost.refresh_units(), 6 + 2 * (6 + 2 + 1))
+        self.assertEqual(cost.refresh_units(), 2 * 6 + 2 * (6 + 2))
         events = 12 * 0.78e-6 + 1.2e-6 * 400 * 12 / 365 * (3 * 0.10 + 0.20)
         waiting = 0.25 * 0.35 * 1.33334e-5
-        self.assertAlmostEqual(cost.refresh_price(), 24 * 0.625e-6 + 4 * 0.125e-6 + events + waiting + 3e-6 + 0.8e-6)
+        self.assertAlmostEqual(cost.refresh_price(), 28 * 0.625e-6 + 3 * 0.125e-6 + events + waiting + 3e-6 + 0.8e-6)
 
     def test_what_is_counted_is_what_the_template_has(self):
         resources = template.read()["Resources"].values()

@@ -159,9 +159,10 @@ def register(portal: Portal, tenant: Tenant, toy: Toy) -> None:
 
 def connections(account: Account, app: Client, agent: Client, tenant: Tenant, toy: Toy) -> None:
     of_ada = connect(app, toy, requested_grant={"label": "Notes"})
-    # Ada's account once more, and her grant by its name.
-    assert connect(agent, toy)
+    # Ada's account once more, and her grant by its name. An agent's own key has no grant here that it could have renewed.
+    assert connect(app, toy)
     assert connect(app, toy, repair_grant_id=of_ada) == of_ada
+    agent.call("POST", "/sdk/oauth/connect/session", {"repair_grant_id": of_ada}, expect=404)
     toy.account = "bob"
     of_bob = connect(app, toy)
     toy.account = "carol"

@@ -31,28 +31,37 @@ use tower::ServiceExt as _;
 
 use crate::support::{Emulator, RANDOM, Sent, Wire, create_tables};
 
-/// The provider: answers at once, and notes when it was reached.
+/// The provider: answers at once, and notes when it was reached. Behind `/token` it gives the token that it wants to see.
 struct Provider {
     wire: Wire,
     reached: Arc<AtomicU64>,
 }
 
+pub(crate) const TOKEN: &str = "canary-token";
+
 #[async_trait]
 impl HttpClient for Provider {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, SendError> {
-        assert_eq!(request.headers()["authorization"], "Bearer canary-token");
+        if request.uri().path() == "/token" {
+            let tokens = json!({ "access_token": TOKEN, "refresh_token": "canary-next", "token_type": "Bearer",
+                "expires_in": 3600 });
+            return Ok(Response::new(Body::from(tokens.to_string())));
+        }
+        assert_eq!(request.headers()["authorization"], format!("Bearer {TOKEN}"));
         self.reached.store(self.wire.tick() as u64, Ordering::SeqCst);
         Ok(Response::new(Body::from("{}")))
     }
 }
 
-struct World {
+pub(crate) struct World {
     wire: Wire,
     dynamodb: Emulator,
     kms: Emulator,
     key: String,
     reached: Arc<AtomicU64>,
     api_key: Secret<String>,
+    pub(crate) app: String,
+    /// On a managed secret.
     grant: String,
 }
 
@@ -65,7 +74,7 @@ async fn json_of(response: Response<Body>, expected: StatusCode) -> Value {
 
 impl World {
     /// An app with a key, a secret and a grant, made by an operator over the portal's routes.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (dynamodb, kms, wire) = (Emulator::dynamodb(), Emulator::kms(), Wire::account());
         create_tables(&dynamodb).await;
         let key = crate::kms::create_key(&crate::kms::client(&kms.url, Wire::new(|_, _| None).alone())).await;
@@ -89,22 +98,22 @@ impl World {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let app = text(&post("/apps", json!({ "name": "Shop" })).await["app_id"]);
         let api_key = text(&post(&format!("/apps/{app}/keys"), json!({ "name": "k" })).await["api_key"]);
-        let secret = json!({ "name": "p", "credential_type": "bearer", "fields": { "token": "canary-token" },
+        let secret = json!({ "name": "p", "credential_type": "bearer", "fields": { "token": TOKEN },
             "injection": [{ "target": "header", "name": "Authorization", "format": "Bearer {token}" }],
             "allowed_hosts": ["api.example.com"] });
         let secret = text(&post(&format!("/apps/{app}/secrets"), secret).await["secret_id"]);
         let grant = json!({ "secret_id": secret, "principal": { "type": "system" } });
         let grant = text(&post(&format!("/apps/{app}/grants"), grant).await["grant_id"]);
         let api_key = Secret::new(api_key);
-        Self { wire, dynamodb, kms, key, reached: Arc::default(), api_key, grant }
+        Self { wire, dynamodb, kms, key, reached: Arc::default(), api_key, app, grant }
     }
 
-    fn account(&self) -> Account {
+    pub(crate) fn account(&self) -> Account {
         self.wire.connect(&self.dynamodb, Some((&self.kms, &self.key)))
     }
 
     /// A fresh instance of the proxy function.
-    fn instance(&self) -> Router {
+    pub(crate) fn instance(&self) -> Router {
         let account = self.account();
         let keys = account.data_keys().unwrap();
         let provider = Provider { wire: self.wire.clone(), reached: Arc::clone(&self.reached) };
@@ -123,9 +132,14 @@ impl World {
 
     /// One call, and what went over the wire for it.
     async fn call(&self, instance: &Router, by_key_id: bool) -> Vec<Sent> {
+        self.call_with(&self.grant, instance, by_key_id).await
+    }
+
+    /// The same with another grant.
+    pub(crate) async fn call_with(&self, grant: &str, instance: &Router, by_key_id: bool) -> Vec<Sent> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let body =
-            json!({ "method": "GET", "url": "https://api.example.com/", "grant_id": self.grant }).to_string();
+            json!({ "method": "GET", "url": "https://api.example.com/", "grant_id": grant }).to_string();
         let signing_key = SigningKey::derive(&self.api_key);
         let public_part = key_text::parse(self.api_key.expose_secret()).unwrap().public_part;
         let signer = match by_key_id {
@@ -156,12 +170,12 @@ impl World {
     }
 }
 
-fn count(sent: &[Sent], operation: &str) -> usize {
+pub(crate) fn count(sent: &[Sent], operation: &str) -> usize {
     sent.iter().filter(|one| one.operation == operation).count()
 }
 
 /// The longest chain of requests of which each began when the one before it had ended.
-fn rounds<'s>(sent: impl IntoIterator<Item = &'s Sent>) -> usize {
+pub(crate) fn rounds<'s>(sent: impl IntoIterator<Item = &'s Sent>) -> usize {
     let mut sent: Vec<_> = sent.into_iter().collect();
     sent.sort_by_key(|one| one.ended);
     let mut rounds = 0;

@@ -10,6 +10,7 @@
 )]
 
 mod calls;
+mod connections;
 mod kms;
 mod set_up;
 mod sqs;
