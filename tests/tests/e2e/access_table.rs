@@ -88,6 +88,8 @@ const NO_APP: Says = (404, "app_not_found");
 const NO_PROVIDER: Says = (404, "provider_not_found");
 const NO_TOKEN: Says = (404, "operator_token_not_found");
 const TOO_LITTLE: Says = (403, "insufficient_scope");
+/// An agent's own key renews what is the agent's, and makes nothing for the app.
+const REPAIRS_ONLY: Says = (422, "repair_grant_id_required");
 const RETRIEVE: Says = (400, "restricted_grant_requires_proxy");
 
 const READ: Door = Door::Token(Permission::Read);
@@ -149,7 +151,7 @@ pub(crate) fn table() -> Vec<Row> {
         key("POST", "/sdk/managed-secrets/{secret_id}/grants", OK, Some(NO_SECRET), NO_SECRET)
             .body(|_| json!({ "principal": { "type": "system", "label": null }, "grant_policy": {} })),
         key("POST", "/sdk/oauth/grants/{grant_id}/revoke", OK, Some(NO_GRANT), NO_GRANT).body(|_| json!({})),
-        key("POST", "/sdk/oauth/connect/session", OK, None, OK).body(|ids| json!({ "allowed_providers": [ids.provider] })),
+        key("POST", "/sdk/oauth/connect/session", OK, None, REPAIRS_ONLY).body(|ids| json!({ "allowed_providers": [ids.provider] })),
         key("POST", "/sdk/oauth/connect/session/poll", OK, None, OK).body(|_| json!({ "session_token": "sess_unknown" })),
         key("GET", "/sdk/oauth/provider-catalog", OK, None, OK),
         page("GET", "/sdk/oauth/connect", 200),

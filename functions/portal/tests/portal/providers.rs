@@ -290,8 +290,10 @@ async fn variables_have_their_shape_and_none_is_missing() {
     assert_eq!(added["variables"], json!({"tenant": "acme"}));
     let path = format!("{providers}/toy");
     admin.patch(&path, json!({"variables": {"tenant": null}})).await.refused(422, "invalid_variables");
-    let patched = admin.patch(&path, json!({"variables": {"tenant": "other"}})).await.expect(200).json();
-    assert_eq!(patched["variables"], json!({"tenant": "other"}));
+    // Another tenant is another host, and the client secret was given for this one.
+    admin.patch(&path, json!({"variables": {"tenant": "other"}})).await.refused(409, "client_secret_bound");
+    let patched = admin.patch(&path, json!({"variables": {"tenant": "ACME"}})).await.expect(200).json();
+    assert_eq!(patched["variables"], json!({"tenant": "acme"}));
 }
 
 #[tokio::test]
