@@ -131,7 +131,9 @@ impl ConnectService {
     ) -> Result<Kept> {
         let Ok(policy) = session.value.terms.policy(now) else { return Ok(NO_TERM) };
         let version = connection.version;
-        let keeps = session.value.repair.is_none() && allows_more(&connection.value, fresh, now);
+        // The one grant that there is may be narrowed; others are not this visit's to narrow.
+        let shared = grant.is_none() || connection.value.live_grants > 1;
+        let keeps = session.value.repair.is_none() && shared && allows_more(&connection.value, fresh, now);
         let (mut renewed, tokens, takes_account) = match keeps {
             true => (connection.value, None, false),
             false => self.with_tokens(connection.value, fresh, now).await?,
