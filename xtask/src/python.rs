@@ -14,12 +14,13 @@ pub(crate) fn run(context: &Context) -> Result<Done> {
     let suite = context.root.join("tests/python");
     // The clock that some tests set is written in C.
     system::need_c_compiler()?;
+    let binary = suites::binary(context)?;
     web::provider(context)?;
     let python = environment(context, &context.root.join(".venv"))?;
     let requirements = suite.join("requirements.txt");
     install(context, &python, &requirements)?;
     let mut pytest = program(&python, &suite);
-    pytest.env("ALTER_BIN", context.target.join("debug/alter"));
+    pytest.env("ALTER_BIN", binary);
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "."]);
     suites::some(watch(&mut pytest, passed)?)
 }

@@ -1,5 +1,7 @@
 //! The suites in Rust.
 
+use std::path::PathBuf;
+
 use crate::{
     Context,
     command::{Result, program, run as run_command, watch, works},
@@ -22,6 +24,13 @@ pub(crate) fn run(context: &Context) -> Result<Done> {
         watch(&mut command, libtest_passed)?
     };
     some(counts)
+}
+
+/// The binary `alter` of this commit, for suites that start it. Built as the Rust suites build it, whose build it then is.
+pub(crate) fn binary(context: &Context) -> Result<PathBuf> {
+    let targets = ["build", "--workspace", "--lib", "--bins"];
+    run_command(program(&context.cargo, &context.root).args(targets))?;
+    Ok(context.target.join("debug/alter"))
 }
 
 /// The examples in doc comments.

@@ -13,12 +13,11 @@ use crate::{
 pub(crate) fn run(context: &Context) -> Result<Done> {
     let suite = context.root.join("tests/web");
     system::need_c_compiler()?;
-    let build = ["build", "--package", "alter", "--bin", "alter"];
-    run_command(program(&context.cargo, &context.root).args(build))?;
+    let binary = suites::binary(context)?;
     system::need("chromium", "chromium", "is the browser of the web tests")?;
     provider(context)?;
     let mut node = program("node", &suite);
-    node.env("ALTER_BIN", context.target.join("debug/alter"));
+    node.env("ALTER_BIN", binary);
     node.args(["--test", "--test-reporter=spec", "--test-timeout=120000"]);
     suites::some(watch(&mut node, passed)?)
 }
