@@ -45,8 +45,7 @@ pub(crate) struct ServeArgs {
     /// The name of the organization that an empty data directory is set up with
     #[arg(long, default_value = "My organization", value_name = "NAME")]
     organization: String,
-    /// Where browsers and OAuth providers reach the vault, when that is not the address it listens on:
-    /// https://vault.example.com
+    /// The https address at which browsers and OAuth providers reach the vault, when that is not the one it listens on
     #[arg(long, env = "ALTER_PUBLIC_URL", hide_env_values = true, value_name = "URL")]
     public_url: Option<String>,
     /// Form of the log, which goes to standard error
