@@ -13,6 +13,13 @@ pub(crate) fn run(context: &Context) -> Result<Done> {
     // Every binary is built with the tests, so that suites which start `alter` find the one of this commit.
     let targets = ["--workspace", "--lib", "--bins", "--tests"];
     run_command(program(&context.cargo, &context.root).arg("build").args(targets))?;
+    // The tests of the AWS adapter build their emulators when these are not there, inside the time that a test may take.
+    for (directory, target) in [("emulator", "target/emulator"), ("emulator/kms", "target/emulator-kms")] {
+        let manifest = context.root.join(directory).join("Cargo.toml");
+        let mut build = program(&context.cargo, &context.root);
+        build.args(["build", "--quiet", "--locked", "--manifest-path"]).arg(manifest);
+        run_command(build.arg("--target-dir").arg(context.root.join(target)))?;
+    }
     let mut command = program(&context.cargo, &context.root);
     command.env("ALTER_BIN", context.target.join("debug/alter"));
     let counts = if works(program(&context.cargo, &context.root).args(["nextest", "--version"])) {
