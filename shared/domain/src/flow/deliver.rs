@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use alter_api_types::GrantId;
+use alter_api_types::{GrantId, OrgId};
 use axum::body::Body;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -38,8 +38,7 @@ impl CallService {
     pub(super) async fn open(&self, authorized: Authorized) -> Result<Opened> {
         let org = authorized.org();
         let (grant, source, credential) = authorized.into_parts();
-        let fields = self.opener.open(org, &credential).await?;
-        Ok(Opened { grant_id: grant.id, source, credential, fields })
+        self.opened(org, grant.id, source, credential).await
     }
 
     /// Opens what a refresh gives.
@@ -51,18 +50,27 @@ impl CallService {
     ) -> Result<Opened> {
         let org = authorized.org();
         let (grant, source, credential) = authorized.into_parts();
-        let source = match source {
+        let (source, credential) = match source {
             Source::OAuth { connection, provider } => {
                 let fresh =
                     self.refresher.fresh(connection, credential, provider.clone(), need, grant.id, deadline);
                 let (connection, credential) = fresh.await?;
                 (Source::OAuth { connection, provider }, credential)
             }
-            Source::Secret(secret) => (Source::Secret(secret), credential),
+            Source::Secret(_) => (source, credential),
         };
-        let (source, credential) = source;
+        self.opened(org, grant.id, source, credential).await
+    }
+
+    async fn opened(
+        &self,
+        org: OrgId,
+        grant_id: GrantId,
+        source: Source,
+        credential: Arc<SealedCredential>,
+    ) -> Result<Opened> {
         let fields = self.opener.open(org, &credential).await?;
-        Ok(Opened { grant_id: grant.id, source, credential, fields })
+        Ok(Opened { grant_id, source, credential, fields })
     }
 
     /// Sends, and once again when the provider refuses a token that can be refreshed: some say when a token has expired in no
@@ -108,8 +116,8 @@ impl CallService {
         if target.check_hosts(&connection.delivery.allowed_hosts).is_err() {
             return Ok(sent);
         }
-        let Ok(fields) = self.opener.open(org, &credential).await else { return Ok(sent) };
-        let opened = Opened { grant_id, source: Source::OAuth { connection, provider }, credential, fields };
+        let source = Source::OAuth { connection, provider };
+        let Ok(opened) = self.opened(org, grant_id, source, credential).await else { return Ok(sent) };
         self.send(opened, (target, head, CallBody::Bytes(body)), deadline, now).await
     }
 
