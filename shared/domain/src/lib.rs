@@ -13,6 +13,7 @@ pub mod inject;
 pub mod keyspace;
 pub mod model;
 pub mod oauth;
+pub mod oidc;
 pub mod policy;
 pub mod port;
 pub mod redact;
@@ -20,6 +21,7 @@ pub mod repo;
 pub mod secret;
 pub mod state;
 pub mod web;
+pub mod webhook;
 
 pub use alter_api_types as api;
 pub use error::{Error, Result};
