@@ -103,6 +103,8 @@ ids! {
     ConnectionId;
     /// One visit of an end user to the Connect page.
     ConnectSessionId;
+    /// One sign-in of an end user at their identity provider.
+    SignInId;
     /// The task of telling a provider that access has ended.
     RevocationId;
     /// One holder's turn at refreshing a connection.

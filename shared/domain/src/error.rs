@@ -71,6 +71,17 @@ pub enum Error {
     AgentRevoked,
     #[error("The user token cannot be verified.")]
     JwtValidation,
+    #[error("The app has no identity provider.")]
+    IdentityProviderNotConfigured,
+    /// Its keys cannot be had and none that are known are fresh enough, so no token can be verified. Worth a retry.
+    #[error("The identity provider cannot be reached, so the user's token cannot be verified.")]
+    IdentityProviderUnavailable(String),
+    #[error("The user is suspended.")]
+    UserSuspended,
+    #[error("The user has left; everything that was granted for them has ended.")]
+    UserDeprovisioned,
+    #[error("The webhook's delivery does not prove where it comes from.")]
+    WebhookUnauthorized,
     #[error("The operator token is not valid.")]
     InvalidOperatorToken,
     #[error("The key lacks the scope {}.", required.join(", "))]

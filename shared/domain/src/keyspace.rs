@@ -1,8 +1,11 @@
-//! The only file that spells keys.
+//! The only files that spell keys: this one, and for identity providers and users `keyspace/identity.rs`.
 //!
 //! Main: `org#…`, `app#…`, `key#<public part>`, `grant#…`, `connection#…`, `connect#…`, `oauth-state#…`, `revocation#…`,
-//! `pat#<public part>`, `nonce#…`. Vault: `credential#…`, `revocation#…`, `signing#<public part>`. Audit: `audit#<app>#<month>#<shard>`, `used#<grant>`.
+//! `pat#<public part>`, `nonce#…`, `user#…`, `idp#…`, `departed#…`, `deprovision#…`, `sign-in#…`. Vault: `credential#…`, `revocation#…`,
+//! `signing#<public part>`, `webhook#…`. Audit: `audit#<app>#<month>#<shard>`, `used#<grant>`.
 //! Sort parts that begin with an id order by creation, because ids are UUIDv7.
+
+mod identity;
 
 use alter_api_types::{
     AgentId, AppId, ConnectSessionId, ConnectionId, CredentialId, EventId, GrantId, KeyId, OrgId,
@@ -15,6 +18,8 @@ use crate::{
     model::Principal,
     port::{IndexKey, Key},
 };
+
+pub use identity::*;
 
 /// How many partitions share one app's audit rows of a month, so that a busy app does not heat one partition.
 pub const AUDIT_SHARDS: u8 = 4;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use alter_api_types::{AppId, CredentialId, Id, OrgId};
+use alter_api_types::{AppId, CredentialId, Id, IdpId, OrgId};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     inject::CredentialFields,
     keyspace,
-    model::SealedCredential,
+    model::{IdentityProvider, SealedCredential, SealedWebhookSecret, WebhookKind},
     port::{AuditSink, Clock, Item, KeyContext, KeyPurpose, NonceStore, Rng, Table, TableName, WorkQueue},
     repo::Credentials,
     secret::Secret,
@@ -95,6 +95,31 @@ impl CredentialOpener {
     }
 }
 
+/// Permission to check what identity providers sign with a shared key: opens webhooks' HMAC keys and nothing else.
+#[derive(Clone)]
+pub struct WebhookSecrets(DataKeys);
+
+impl WebhookSecrets {
+    pub fn new(keys: DataKeys) -> Self {
+        Self(keys)
+    }
+
+    pub(crate) async fn open(
+        &self,
+        idp: &IdentityProvider,
+        secret: &SealedWebhookSecret,
+    ) -> Result<Secret<Vec<u8>>> {
+        let context = context(idp.org_id, idp.app_id, KeyPurpose::Webhook);
+        let data_key = self.0.open(&context, secret.sealed.data_key()).await?;
+        let key = keyspace::webhook_secret(secret.idp_id, secret.kind);
+        Ok(open(&data_key, &webhook_place(&key, secret.idp_id, secret.seal_version), &secret.sealed)?)
+    }
+}
+
+fn webhook_place(key: &crate::port::Key, idp: IdpId, version: u64) -> Place<'_> {
+    Place { table: TableName::Vault, key, id: idp.into(), version, purpose: KeyPurpose::Webhook }
+}
+
 /// Permission to seal. The portal is handed one; it cannot open what it sealed, and needs a key service that makes keys
 /// and unwraps none (docs/adr/0008-no-key-ring.md).
 #[derive(Clone)]
@@ -120,6 +145,21 @@ impl Sealer {
         let plaintext = fields.to_plaintext().map_err(|error| Error::Internal(error.to_string()))?;
         let sealed = seal(&data_key, &place, plaintext.expose_secret(), ports.rng.as_ref())?;
         Ok(SealedCredential { id, app_id: app, seal_version, sealed })
+    }
+
+    pub async fn seal_webhook_secret(
+        &self,
+        ports: &Ports,
+        idp: &IdentityProvider,
+        (kind, seal_version): (WebhookKind, u64),
+        secret: &Secret<Vec<u8>>,
+    ) -> Result<SealedWebhookSecret> {
+        let context = context(idp.org_id, idp.app_id, KeyPurpose::Webhook);
+        let data_key = self.0.for_sealing(&context, ports.new_id()?).await?;
+        let key = keyspace::webhook_secret(idp.id, kind);
+        let place = webhook_place(&key, idp.id, seal_version);
+        let sealed = seal(&data_key, &place, secret.expose_secret(), ports.rng.as_ref())?;
+        Ok(SealedWebhookSecret { idp_id: idp.id, kind, seal_version, sealed })
     }
 
     pub async fn seal_signing_key(

@@ -56,7 +56,9 @@ impl Inbox {
             };
             let place = match work {
                 Work::Due => Arc::clone(&look).try_acquire_owned().ok(),
-                Work::Revocation { .. } => Arc::clone(&places).acquire_owned().await.ok(),
+                Work::Revocation { .. } | Work::Deprovision { .. } => {
+                    Arc::clone(&places).acquire_owned().await.ok()
+                }
             };
             let Some(place) = place else { continue };
             while tasks.try_join_next().is_some() {}

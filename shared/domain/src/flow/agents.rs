@@ -77,5 +77,5 @@ fn about(kind: EventKind, org_id: OrgId, agent: &Agent, actor: Actor, surface: S
         ("agent_id".to_owned(), agent.id.to_string()),
         ("name".to_owned(), agent.name.as_str().to_owned()),
     ]);
-    Subject { kind, org_id, app_id: Some(agent.app_id), actor, surface, grant: None, detail }
+    Subject { kind, org_id, app_id: Some(agent.app_id), actor, surface, grant: None, user_id: None, detail }
 }

@@ -105,7 +105,7 @@ async fn write(
 fn about(kind: EventKind, app: &App, actor: Actor, surface: Surface) -> Subject {
     let id: AppId = app.id;
     let detail = BTreeMap::from([("name".to_owned(), app.name.clone())]);
-    Subject { kind, org_id: app.org_id, app_id: Some(id), actor, surface, grant: None, detail }
+    Subject { kind, org_id: app.org_id, app_id: Some(id), actor, surface, grant: None, user_id: None, detail }
 }
 
 fn description(text: String) -> Result<String> {

@@ -273,6 +273,7 @@ fn intent(id: EventId, caller: &Caller, call: &Call, now: Timestamp) -> AuditEve
         actor: caller.actor(),
         surface: Some(Surface::Sdk),
         grant: None,
+        user_id: None,
         call: Some(CallFacts {
             method: bounded(&call.method),
             host: String::new(),

@@ -95,6 +95,7 @@ pub(super) fn grant_created(org_id: OrgId, grant: &Grant, actor: Actor, surface:
         actor,
         surface,
         grant: Some(GrantRef::from(grant)),
+        user_id: None,
         detail: BTreeMap::new(),
     }
 }
@@ -137,6 +138,7 @@ pub(super) async fn end_grant(
             actor: actor.clone(),
             surface,
             grant: Some(GrantRef::from(&revoked.value)),
+            user_id: None,
             detail: reason.iter().map(|reason| ("reason".to_owned(), reason.clone())).collect(),
         };
         let end = async {

@@ -80,6 +80,7 @@ async fn install_token(
         actor: Actor::of_vault(),
         surface: Surface::Portal,
         grant: None,
+        user_id: None,
         detail: BTreeMap::from([
             ("organization".to_owned(), org.name.clone()),
             ("token_id".to_owned(), token.id.to_string()),

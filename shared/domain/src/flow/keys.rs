@@ -249,5 +249,14 @@ fn about(kind: EventKind, key: &ApiKey, actor: Actor, surface: Surface) -> Subje
     if let KeyHolder::Agent { agent_id } = key.holder {
         detail.insert("agent_id".to_owned(), agent_id.to_string());
     }
-    Subject { kind, org_id: key.org_id, app_id: Some(key.app_id), actor, surface, grant: None, detail }
+    Subject {
+        kind,
+        org_id: key.org_id,
+        app_id: Some(key.app_id),
+        actor,
+        surface,
+        grant: None,
+        user_id: None,
+        detail,
+    }
 }

@@ -7,6 +7,7 @@ mod call;
 pub mod connect;
 mod deliver;
 mod grants;
+pub mod identity;
 mod install;
 mod keys;
 mod load;

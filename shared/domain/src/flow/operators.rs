@@ -128,5 +128,5 @@ fn about(kind: EventKind, token: &OperatorToken, actor: Actor, surface: Surface)
         ("name".to_owned(), token.name.clone()),
         ("permission".to_owned(), permission),
     ]);
-    Subject { kind, org_id: token.org_id, app_id: None, actor, surface, grant: None, detail }
+    Subject { kind, org_id: token.org_id, app_id: None, actor, surface, grant: None, user_id: None, detail }
 }

@@ -312,5 +312,5 @@ fn about(kind: EventKind, config: &ProviderConfig, change: Change) -> Subject {
         ("state".to_owned(), state.to_owned()),
     ]);
     let Change { org_id, app_id, actor, surface } = change;
-    Subject { kind, org_id, app_id: Some(app_id), actor, surface, grant: None, detail }
+    Subject { kind, org_id, app_id: Some(app_id), actor, surface, grant: None, user_id: None, detail }
 }

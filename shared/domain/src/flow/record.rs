@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future};
 
-use alter_api_types::{AppId, EventId, OrgId};
+use alter_api_types::{AppId, EventId, OrgId, UserId};
 
 use crate::{
     error::{Error, Result},
@@ -19,6 +19,8 @@ pub struct Subject {
     pub actor: Actor,
     pub surface: Surface,
     pub grant: Option<GrantRef>,
+    /// The end user whom it is about, where the grant does not say.
+    pub user_id: Option<UserId>,
     pub detail: BTreeMap<String, String>,
 }
 
@@ -54,6 +56,7 @@ pub(super) async fn recorded_as<T>(
         actor: subject.actor,
         surface: Some(subject.surface),
         grant: subject.grant,
+        user_id: subject.user_id,
         call: None,
         outcome: None,
         detail: subject.detail,
@@ -89,6 +92,7 @@ pub(super) fn refusal(error: &Error) -> Outcome {
         | Error::StoreUnavailable(_)
         | Error::AuditUnavailable(_)
         | Error::KeyServiceUnavailable(_)
+        | Error::IdentityProviderUnavailable(_)
         | Error::Internal(_) => OutcomeKind::VaultError,
         _ => OutcomeKind::Denied,
     };

@@ -12,7 +12,9 @@ use alter_api_types::{AppId, ConnectionId, RevocationId};
 use jiff::Timestamp;
 
 use super::{
-    Refresher, Subject, keep_alive_at,
+    Refresher, Subject,
+    identity::follow_up,
+    keep_alive_at,
     record::{recorded_as, refusal},
 };
 use crate::{
@@ -48,6 +50,7 @@ impl Revoker {
     pub async fn run(&self, work: Work) -> Result<()> {
         match work {
             Work::Revocation { id } => self.tell(id).await,
+            Work::Deprovision { user } => follow_up(&self.ports, user).await,
             Work::Due => self.due().await,
         }
     }
@@ -257,6 +260,7 @@ fn subject(task: &Revocation, connection: &Connection) -> Subject {
         actor: Actor::of_vault(),
         surface: Surface::Vault,
         grant: None,
+        user_id: None,
         detail: BTreeMap::from([
             ("connection_id".to_owned(), connection.id.to_string()),
             ("provider_id".to_owned(), connection.provider_id.clone()),

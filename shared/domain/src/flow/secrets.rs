@@ -291,5 +291,5 @@ fn about(kind: EventKind, org_id: OrgId, secret: &ManagedSecret, actor: Actor, s
         ("credential_type".to_owned(), secret.credential_type.as_str().to_owned()),
         ("allowed_hosts".to_owned(), hosts.join(" ")),
     ]);
-    Subject { kind, org_id, app_id: Some(secret.app_id), actor, surface, grant: None, detail }
+    Subject { kind, org_id, app_id: Some(secret.app_id), actor, surface, grant: None, user_id: None, detail }
 }

@@ -48,6 +48,29 @@ kinds! {
     ProviderConfigured = "provider.configured",
     ProviderUpdated = "provider.updated",
     ProviderDeleted = "provider.deleted",
+    IdentityProviderAdded = "identity_provider.added",
+    IdentityProviderUpdated = "identity_provider.updated",
+    IdentityProviderRemoved = "identity_provider.removed",
+    /// A webhook was switched on, or its secret replaced.
+    WebhookSecretSet = "webhook.secret_set",
+    WebhookDisabled = "webhook.disabled",
+    /// A user's first token, or a sign-in, made them known.
+    UserCreated = "user.created",
+    UserSuspended = "user.suspended",
+    UserReactivated = "user.reactivated",
+    /// The user has left: from here on everything is denied for them.
+    UserDeprovisioned = "user.deprovisioned",
+    /// All that a user who has left had is ended.
+    UserDeprovisionFinished = "user.deprovision_finished",
+    /// The identity provider has ended the user's sessions.
+    UserSessionsEnded = "user.sessions_ended",
+    /// Profile, groups or roles, as a token or the identity provider says them.
+    UserUpdated = "user.updated",
+    /// Somebody joined or left groups: what is granted to them follows.
+    UserGroupsChanged = "user.groups_changed",
+    /// Somebody signed in through the vault.
+    SignInCompleted = "sign_in.completed",
+    SignInFailed = "sign_in.failed",
     AppCreated = "app.created",
     AppUpdated = "app.updated",
     AppArchived = "app.archived",
@@ -279,6 +302,9 @@ pub struct AuditEvent {
     pub surface: Option<Surface>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantRef>,
+    /// The end user whom the event is about, or for whom the call was made as their token said, where the grant does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<CallFacts>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -303,7 +329,7 @@ impl AuditEvent {
     pub fn user(&self) -> Option<UserId> {
         match self.grant.as_ref().map(|grant| &grant.principal) {
             Some(Principal::User { user_id }) => Some(*user_id),
-            _ => None,
+            _ => self.user_id,
         }
     }
 

@@ -5,14 +5,17 @@ mod api_key;
 mod app;
 mod connect_session;
 mod connection;
+mod deprovision;
 mod event;
 mod grant;
+pub(crate) mod identity_provider;
 pub(crate) mod lease;
 mod managed_secret;
 mod operator;
 mod provider_config;
 mod revocation;
 mod scope;
+mod user;
 
 pub use agent::{Agent, AgentName, AgentState};
 pub use api_key::{ApiKey, KeyHolder, KeyProblem, KeyState};
@@ -24,9 +27,13 @@ pub use connect_session::{
 pub use connection::{
     ACCESS_TOKEN, Connection, ConnectionState, Delivery, REFRESH_TOKEN, Receipt, TokenFacts, origin,
 };
+pub use deprovision::{Deprovision, SETTLE, TURN};
 pub use event::{Actor, ActorKind, AuditEvent, CallFacts, EventKind, GrantRef, Outcome, OutcomeKind, Phase};
 pub use grant::{
     Grant, GrantPolicy, GrantSource, GrantState, GrantStatus, Principal, PrincipalType, Surface, label,
+};
+pub use identity_provider::{
+    IdentityProvider, IdpEndpoints, SealedWebhookSecret, SignInClient, Webhook, WebhookKind, WebhookProof,
 };
 pub use lease::{Attempt, Claim, Deposit, EXPIRED, Ended, Lease, Refusal, resend_is_safe};
 pub use managed_secret::{ManagedSecret, SealedCredential, slug_from_name};
@@ -34,3 +41,4 @@ pub use operator::{OperatorToken, Permission};
 pub use provider_config::{ClientSecret, ConfiguredScopes, ProviderConfig, ProviderState};
 pub use revocation::Revocation;
 pub use scope::{Scope, Scopes, UnknownScope};
+pub use user::{Identity, Membership, User, UserState};

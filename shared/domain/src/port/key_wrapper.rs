@@ -14,6 +14,8 @@ pub enum KeyPurpose {
     Credential,
     /// Signing keys of API keys.
     Signing,
+    /// HMAC keys by which identity providers sign what they tell.
+    Webhook,
 }
 
 impl KeyPurpose {
@@ -21,6 +23,7 @@ impl KeyPurpose {
         match self {
             KeyPurpose::Credential => "credential",
             KeyPurpose::Signing => "signing",
+            KeyPurpose::Webhook => "webhook",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Work that follows a change: the change itself says, durably, what is to be done; this port says that it is there.
 
-use alter_api_types::RevocationId;
+use alter_api_types::{RevocationId, UserId};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Work {
     /// A provider is to be told that access has ended.
     Revocation { id: RevocationId },
+    /// All that a user who has left had is to be ended.
+    Deprovision { user: UserId },
     /// Whatever is due by the clock: repeated attempts, lost signals, refresh tokens that would idle out.
     Due,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use alter_api_types::{AgentId, AppId, EventId, GrantId, OrgId};
+use alter_api_types::{AgentId, AppId, EventId, GrantId, OrgId, UserId};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -96,6 +96,8 @@ struct Indexed {
     #[serde(default)]
     grant: Option<IndexedGrant>,
     #[serde(default)]
+    user_id: Option<UserId>,
+    #[serde(default)]
     outcome: Option<IndexedOutcome>,
 }
 
@@ -139,8 +141,12 @@ impl Indexed {
         if let Some(agent) = self.actor.agent_id.or(owner) {
             item = item.with_index(Index::Second, key(keyspace::audit_of_agent(agent)));
         }
-        if let Some(Principal::User { user_id }) = principal {
-            item = item.with_index(Index::Third, key(keyspace::audit_of_user(*user_id)));
+        let user = match principal {
+            Some(Principal::User { user_id }) => Some(*user_id),
+            _ => self.user_id,
+        };
+        if let Some(user) = user {
+            item = item.with_index(Index::Third, key(keyspace::audit_of_user(user)));
         }
         item
     }

@@ -12,10 +12,12 @@ mod connections;
 mod credentials;
 mod decoded;
 mod grants;
+mod identity_providers;
 mod operators;
 mod provider_configs;
 mod revocations;
 mod secrets;
+mod users;
 
 use alter_api_types::AppId;
 use bytes::Bytes;
@@ -33,10 +35,12 @@ pub use connections::Connections;
 pub use credentials::Credentials;
 pub(crate) use decoded::Decoded;
 pub use grants::{GrantFilter, Grants, Listing, MAX_LISTED, PrincipalFilter};
+pub use identity_providers::IdentityProviders;
 pub use operators::OperatorTokens;
 pub use provider_configs::ProviderConfigs;
 pub use revocations::Revocations;
 pub use secrets::ManagedSecrets;
+pub use users::{Deprovisions, Users};
 
 use crate::{
     error::{Error, Result},

@@ -37,6 +37,11 @@ pub fn code(error: &Error) -> &'static str {
         Error::AgentInactive => "agent_inactive",
         Error::AgentRevoked => "agent_revoked",
         Error::JwtValidation => "jwt_validation_error",
+        Error::IdentityProviderNotConfigured => "identity_provider_not_configured",
+        Error::IdentityProviderUnavailable(_) => "identity_provider_unavailable",
+        Error::UserSuspended => "user_suspended",
+        Error::UserDeprovisioned => "user_deprovisioned",
+        Error::WebhookUnauthorized => "webhook_unauthorized",
         Error::InvalidOperatorToken => "invalid_operator_token",
         Error::InsufficientScope { .. } => "insufficient_scope",
         Error::CallerAgentMismatch => "caller_agent_mismatch",
@@ -51,6 +56,9 @@ pub fn code(error: &Error) -> &'static str {
         Error::TokenRefreshInProgress { .. } => "token_refresh_in_progress",
         Error::NotFound("provider") => "provider_not_found",
         Error::NotFound("connection") => "connection_not_found",
+        Error::NotFound("identity provider") => "identity_provider_not_found",
+        Error::NotFound("webhook") => "webhook_not_found",
+        Error::NotFound("user") => "user_not_found",
         Error::NotFound("app") => "app_not_found",
         Error::NotFound("key") => "key_not_found",
         Error::NotFound("agent") => "agent_not_found",
@@ -77,6 +85,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::InvalidRequest(_)
         | Error::ConstraintNotSupported(_)
         | Error::RestrictedGrantRequiresProxy
+        | Error::IdentityProviderNotConfigured
         | Error::CallerAgentMismatch => StatusCode::BAD_REQUEST,
         Error::InvalidField {
             code: "constraint_not_narrowing" | "scope_not_allowed" | "agent_requires_user_token",
@@ -102,11 +111,14 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::AgentInactive
         | Error::AgentRevoked
         | Error::JwtValidation
+        | Error::WebhookUnauthorized
         | Error::InvalidOperatorToken => StatusCode::UNAUTHORIZED,
         Error::InsufficientScope { .. }
         | Error::GrantRevoked { .. }
         | Error::GrantExpired { .. }
         | Error::CredentialRevoked { .. }
+        | Error::UserSuspended
+        | Error::UserDeprovisioned
         | Error::ProviderDisabled { .. } => StatusCode::FORBIDDEN,
         Error::CallerAgentUnresolved
         | Error::GrantNotFound { .. }
@@ -121,6 +133,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::Throttled
         | Error::StoreUnavailable(_)
         | Error::AuditUnavailable(_)
+        | Error::IdentityProviderUnavailable(_)
         | Error::KeyServiceUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -196,6 +209,7 @@ impl IntoResponse for Error {
             Error::Internal(detail) => tracing::error!(detail, "internal error"),
             Error::StoreUnavailable(detail)
             | Error::AuditUnavailable(detail)
+            | Error::IdentityProviderUnavailable(detail)
             | Error::KeyServiceUnavailable(detail)
             | Error::UpstreamUnreachable(detail)
             | Error::UpstreamBroken(detail) => tracing::warn!(detail, code = code(&self), "refused"),

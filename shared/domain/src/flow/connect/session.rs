@@ -263,6 +263,7 @@ fn created(session: &ConnectSession) -> Subject {
         actor: session.actor.clone(),
         surface: Surface::Sdk,
         grant: None,
+        user_id: None,
         detail,
     }
 }

@@ -1,17 +1,17 @@
-//! What is due by the clock: providers that were not told yet, refresh tokens that idle out, grants that expired long ago.
+//! What is due by the clock: providers that were not told yet, users who have left, refresh tokens that idle out, grants that expired long ago.
 
 use std::time::Duration;
 
-use alter_api_types::{AppId, ConnectionId, GrantId};
+use alter_api_types::{AppId, ConnectionId, GrantId, UserId};
 use futures_util::{StreamExt as _, future::ready, stream};
 use tokio::time::Instant;
 
 use super::Revoker;
 use crate::{
     error::{Error, Result},
-    flow::grants::revoke_grant,
+    flow::{grants::revoke_grant, identity::follow_up},
     model::{Actor, Surface},
-    repo::{Connections, Grants, Revocations},
+    repo::{Connections, Deprovisions, Grants, Revocations},
 };
 
 /// How many due tasks of a shard are taken at a time.
@@ -42,13 +42,23 @@ impl Revoker {
             let due = Grants(table).ends_due(now, BATCH).await?;
             each(due.into_iter().map(|(app, id)| self.end_due(app, id)), until).await
         };
-        let (told, kept, ended) = tokio::join!(Box::pin(tell), Box::pin(keep), Box::pin(end));
-        told.and(kept).and(ended)
+        let leave = async {
+            let due = Deprovisions(table).due(now, BATCH).await?;
+            each(due.into_iter().map(|user| self.leave_due(user)), until).await
+        };
+        let (told, kept, ended, left) =
+            tokio::join!(Box::pin(tell), Box::pin(keep), Box::pin(end), Box::pin(leave));
+        told.and(kept).and(ended).and(left)
     }
 
     async fn tell_due(&self, id: alter_api_types::RevocationId) -> Result<()> {
         let told = Box::pin(self.tell(id)).await;
         told.inspect_err(|error| tracing::warn!(%id, %error, "a revocation was not told"))
+    }
+
+    async fn leave_due(&self, user: UserId) -> Result<()> {
+        let followed = Box::pin(follow_up(&self.ports, user)).await;
+        followed.inspect_err(|error| tracing::warn!(%user, %error, "a departure was not followed up"))
     }
 
     async fn keep_due(&self, app: AppId, id: ConnectionId) -> Result<()> {

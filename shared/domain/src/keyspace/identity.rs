@@ -1,0 +1,86 @@
+//! Keys of identity providers, their users, and what is told of them.
+
+use alter_api_types::{AppId, IdpId, OrgId, SignInId, UserId};
+use jiff::Timestamp;
+
+use super::{due, due_shard};
+use crate::{
+    model::{WebhookKind, identity_provider::hash},
+    port::{IndexKey, Key},
+};
+
+/// An app's one identity provider. It lies under the app, so that whoever knows the app can name it.
+pub fn identity_provider(app: AppId) -> Key {
+    Key::new(format!("app#{app}"), "identity-provider")
+}
+
+/// Names the app of an identity provider, for the addresses that webhooks call.
+pub fn idp_app(id: IdpId) -> Key {
+    Key::new(format!("idp#{id}"), "app")
+}
+
+/// In the vault table: the sealed HMAC key of a webhook.
+pub fn webhook_secret(id: IdpId, kind: WebhookKind) -> Key {
+    Key::new(format!("webhook#{id}"), kind.as_str())
+}
+
+/// An event of an identity provider that was acted on; `digest` is that of its id.
+pub fn idp_event(id: IdpId, digest: &str) -> Key {
+    Key::new(format!("idp#{id}/events#{digest}"), "event")
+}
+
+pub fn user(id: UserId) -> Key {
+    Key::new(format!("user#{id}"), "user")
+}
+
+/// The users whom an issuer calls by one `sub`: one for each claim by which apps of the organization tell users apart.
+pub fn users_of_sub(org: OrgId, issuer: &str, sub: &str) -> String {
+    let hash = hash(&[org.as_bytes(), issuer.as_bytes(), sub.as_bytes()]);
+    format!("sub#{}", hex::encode(hash))
+}
+
+pub fn user_of_sub(org: OrgId, issuer: &str, sub: &str, user: UserId) -> IndexKey {
+    Key::new(users_of_sub(org, issuer, sub), user.to_string())
+}
+
+/// Somebody left of whom the vault knew nothing.
+pub fn departed(org: OrgId, issuer: &str, sub: &str) -> Key {
+    let hash = hash(&[org.as_bytes(), issuer.as_bytes(), sub.as_bytes()]);
+    Key::new(format!("departed#{}", hex::encode(hash)), "departed")
+}
+
+/// A user's memberships, by app.
+pub fn memberships(user: UserId) -> String {
+    format!("user#{user}/apps")
+}
+
+pub fn membership(user: UserId, app: AppId) -> Key {
+    Key::new(memberships(user), app.to_string())
+}
+
+/// An app's users, by when they were first seen there.
+pub fn app_users(app: AppId) -> String {
+    format!("app#{app}/users")
+}
+
+pub fn app_user(app: AppId, since: Timestamp, user: UserId) -> IndexKey {
+    Key::new(app_users(app), due(since, user))
+}
+
+pub fn deprovision(user: UserId) -> Key {
+    Key::new(format!("deprovision#{user}"), "deprovision")
+}
+
+/// Departures whose grants have still to be ended, by when the next pass is due.
+pub fn deprovisions_due(shard: u8) -> String {
+    format!("deprovisions#{shard}")
+}
+
+pub fn deprovision_due(at: Timestamp, user: UserId) -> IndexKey {
+    Key::new(deprovisions_due(due_shard(user.as_bytes())), due(at, user))
+}
+
+/// A sign-in under way, from the app's request to its result.
+pub fn sign_in(id: SignInId) -> Key {
+    Key::new(format!("sign-in#{id}"), "session")
+}
