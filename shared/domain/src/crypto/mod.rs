@@ -15,5 +15,8 @@ mod wycheproof;
 pub use data_key::{BadDataKey, BadKeyLength, DataKey, WrappedDataKey};
 pub use data_keys::{DataKeys, KeyError};
 pub use envelope::{OpenError, Place, SealError, Sealed, open, seal};
+#[cfg(test)]
+pub(crate) use primitive::hmac_sha256;
+pub(crate) use primitive::hmac_sha256_verify;
 pub use primitive::sha256;
 pub use signing_key::SigningKey;
