@@ -33,6 +33,8 @@ pub struct Discovered {
     pub kind: IdpKind,
     /// What to fill in.
     pub claims: ClaimNames,
+    /// The product whose usual claims (`preset.suggested_claims()`) an operator may rather want.
+    pub preset: IdpKind,
     /// How many of the published keys check signatures.
     pub usable_keys: usize,
 }
@@ -123,6 +125,7 @@ fn read(document: &[u8], bare_issuer: &str, rules: EgressRules) -> Result<Discov
         auth_methods.push("client_secret_basic".to_owned());
     }
     let kind = IdpKind::of_issuer(&issuer);
+    let preset = IdpKind::preset_of(&issuer);
     Ok(Discovered {
         jwks_uri: required("jwks_uri")?,
         authorization_endpoint: required("authorization_endpoint")?,
@@ -134,6 +137,7 @@ fn read(document: &[u8], bare_issuer: &str, rules: EgressRules) -> Result<Discov
         scopes_supported: list(&document, "scopes_supported"),
         claims_supported: list(&document, "claims_supported"),
         kind,
+        preset,
         claims: kind.suggested_claims(),
         usable_keys: 0,
         issuer,

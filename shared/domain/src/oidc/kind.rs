@@ -21,8 +21,17 @@ pub enum IdpKind {
 }
 
 impl IdpKind {
-    /// By the issuer's host or path. A custom domain hides the product: it is a custom provider then.
+    /// What an issuer is taken for without a word from the operator: Auth0 and Clerk are recognised, every other one is a custom
+    /// provider whose users are told apart by `sub`.
     pub fn of_issuer(issuer: &str) -> Self {
+        match Self::preset_of(issuer) {
+            kind @ (Self::Auth0 | Self::Clerk) => kind,
+            _ => Self::CustomOidc,
+        }
+    }
+
+    /// The product whose usual claims fit, by the issuer's host or path: a proposal for a form. A custom domain hides the product.
+    pub fn preset_of(issuer: &str) -> Self {
         let Ok(url) = Url::parse(issuer) else { return Self::CustomOidc };
         let host = url.host_str().unwrap_or_default();
         let under = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
@@ -66,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn products_are_known_by_their_issuer_and_lookalikes_are_not() {
+    fn b076_products_are_known_by_their_issuer_and_lookalikes_are_not() {
         use IdpKind as K;
         for (issuer, kind) in [
             ("https://acme.eu.auth0.com/", K::Auth0),
@@ -86,7 +95,9 @@ mod tests {
             ("http://127.0.0.1:4000", K::CustomOidc),
             ("not a url", K::CustomOidc),
         ] {
-            assert_eq!(IdpKind::of_issuer(issuer), kind, "{issuer}");
+            assert_eq!(IdpKind::preset_of(issuer), kind, "{issuer}");
+            let recognised = if [K::Auth0, K::Clerk].contains(&kind) { kind } else { K::CustomOidc };
+            assert_eq!(IdpKind::of_issuer(issuer), recognised, "{issuer}");
         }
     }
 
