@@ -45,11 +45,17 @@ pub struct IdpEndpoints {
     pub jwks_uri: String,
     pub authorization: String,
     pub token: String,
+    /// Where it says of a user what their ID token leaves out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_session: Option<String>,
     /// How its token endpoint lets clients prove themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub token_auth_methods: Vec<String>,
+    /// It promises to name itself in each redirect back (RFC 9207 section 3): one without its name is not its.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub names_itself: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,6 +26,8 @@ pub struct Discovered {
     pub end_session_endpoint: Option<String>,
     /// `client_secret_basic` where the document does not say (section 3).
     pub token_endpoint_auth_methods: Vec<String>,
+    /// `authorization_response_iss_parameter_supported` (RFC 9207 section 3).
+    pub names_itself: bool,
     pub id_token_signing_algs: Vec<String>,
     /// Empty where the document does not say.
     pub scopes_supported: Vec<String>,
@@ -133,6 +135,7 @@ fn read(document: &[u8], bare_issuer: &str, rules: EgressRules) -> Result<Discov
         userinfo_endpoint: endpoint("userinfo_endpoint")?,
         end_session_endpoint: endpoint("end_session_endpoint")?,
         token_endpoint_auth_methods: auth_methods,
+        names_itself: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
         id_token_signing_algs,
         scopes_supported: list(&document, "scopes_supported"),
         claims_supported: list(&document, "claims_supported"),
