@@ -49,8 +49,17 @@ export async function start(command, args, { env = process.env, cwd } = {}) {
 }
 
 /** The provider as a process of its own. `POST`s to its control port go through `control(path, body)`. */
-export async function startProviderProgram(args = [], env = {}) {
-    const program = await start(process.execPath, ["provider.mjs", "--until-eof", ...args], {
+export function startProviderProgram(args = [], env = {}) {
+    return startServer("provider.mjs", args, env);
+}
+
+/** The same for the identity provider. */
+export function startIdentityProgram() {
+    return startServer("identity-provider.mjs");
+}
+
+async function startServer(script, args = [], env = {}) {
+    const program = await start(process.execPath, [script, "--until-eof", ...args], {
         cwd: import.meta.dirname,
         env: { ...process.env, NODE_NO_WARNINGS: "1", ...env },
     });
