@@ -17,7 +17,9 @@ use alter_domain::{
     flow::{
         CallService, Refresher, Relations, Revoker,
         connect::{ConnectService, PublicUrl, UnderWay},
+        identity::IdentityService,
     },
+    oidc::IdentityKeys,
     port::{Clock as _, HttpClient, ManualClock, NonceStore, Rng, SystemRng, Table, TableNonces},
     state::{CredentialOpener, Ports, Sealer, SigningKeys},
     web,
@@ -35,6 +37,8 @@ use crate::{Anonymous, CountingWrapper, TestAudit, TestWork};
 
 /// Where a test's vault says that it is.
 const PUBLIC_URL: &str = "https://vault.example";
+/// How many verified tokens it remembers.
+const TOKENS: usize = 1000;
 
 /// How a test's vault is built.
 pub struct Setup {
@@ -161,6 +165,7 @@ impl Setup {
         let vault = Vault {
             data_keys: DataKeys::new(Arc::clone(&wrapper) as _, Arc::clone(&clock) as _),
             relations: Arc::new(Relations::new(1000)),
+            identity_keys: Arc::new(IdentityKeys::new(TOKENS)),
             rules: EgressRules { allow_loopback_http: self.allow_loopback },
             timeouts: self.timeouts,
             ports,
@@ -191,6 +196,7 @@ pub struct Vault {
     store: Arc<dyn Table>,
     data_keys: DataKeys,
     relations: Arc<Relations>,
+    identity_keys: Arc<IdentityKeys>,
     rules: EgressRules,
     timeouts: Timeouts,
     http: Arc<dyn HttpClient>,
@@ -230,6 +236,7 @@ impl TestVault {
             signing: signing.clone(),
             opener: CredentialOpener::new(self.data_keys.clone()),
             refresher: self.refresher(),
+            identity: self.identity(),
             http: Arc::clone(&self.http),
             rules: self.rules,
             relations: Arc::clone(&self.relations),
@@ -245,11 +252,16 @@ impl TestVault {
         };
         let proxy = ProxyState { timeouts: self.timeouts, ..ProxyState::new(calls) };
         let portal = PortalState::new(ports.clone(), self.sealer(), PUBLIC_URL, self.rules);
+        let identity = self.identity();
+        let grants =
+            GrantsState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
+        let connect = ConnectState { service: connect, signing: signing.clone(), identity: identity.clone() };
+        let revoke = RevokeState { ports: ports.clone(), signing: signing.clone(), identity };
         let routes = Router::new()
             .merge(alter_proxy::router(proxy))
-            .merge(alter_grants::router(GrantsState { ports: ports.clone(), signing: signing.clone() }))
-            .merge(alter_connect::router(ConnectState { service: connect, signing: signing.clone() }))
-            .merge(alter_revoke::router(RevokeState { ports: ports.clone(), signing: signing.clone() }))
+            .merge(alter_grants::router(grants))
+            .merge(alter_connect::router(connect))
+            .merge(alter_revoke::router(revoke))
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
             .merge(alter_portal::router(portal))
             .route("/healthz", routing::get(|| async { Json(serde_json::json!({ "status": "ok" })) }));
@@ -271,6 +283,16 @@ impl Vault {
     pub fn refresher(&self) -> Refresher {
         let opener = CredentialOpener::new(self.data_keys.clone());
         Refresher::new(self.ports.clone(), opener, self.sealer(), Arc::clone(&self.http), self.rules)
+    }
+
+    /// What tells whose token it is.
+    pub fn identity(&self) -> IdentityService {
+        IdentityService {
+            ports: self.ports.clone(),
+            http: Arc::clone(&self.http),
+            rules: self.rules,
+            keys: Arc::clone(&self.identity_keys),
+        }
     }
 
     /// The worker behind the queue.
@@ -317,6 +339,7 @@ impl TestVault {
             store: Arc::clone(&vault.store),
             data_keys: DataKeys::new(Arc::clone(&vault.wrapper) as _, Arc::clone(&vault.clock) as _),
             relations: Arc::new(Relations::new(1000)),
+            identity_keys: Arc::new(IdentityKeys::new(TOKENS)),
             rules: vault.rules,
             timeouts: vault.timeouts,
             http: Arc::clone(&vault.http),

@@ -26,16 +26,18 @@ pub fn state(account: &Account) -> Result<ConnectState, StartError> {
     let keys = account.data_keys()?;
     let public_url = PublicUrl::parse(&account.public_url()?)
         .map_err(|_| SettingError::Malformed { name: "ALTER_PUBLIC_URL", expected: "a base URL" })?;
+    let http = client(account)?;
+    let identity = account.identity(&http, RULES)?;
     let service = ConnectService {
         ports: account.ports()?,
         opener: CredentialOpener::new(keys.clone()),
         sealer: Sealer::new(keys.clone()),
-        http: client(account)?,
+        http,
         rules: RULES,
         public_url,
         under_way: UnderWay::default(),
     };
-    Ok(ConnectState { service, signing: SigningKeys::new(keys) })
+    Ok(ConnectState { service, signing: SigningKeys::new(keys), identity })
 }
 
 /// The worker over an account's adapters: opens tokens and clients' secrets, seals tokens that it has renewed.

@@ -17,7 +17,10 @@ mod page;
 
 use std::sync::Arc;
 
-use alter_domain::{flow::connect::ConnectService, state::SigningKeys};
+use alter_domain::{
+    flow::{connect::ConnectService, identity::IdentityService},
+    state::SigningKeys,
+};
 use axum::{Router, routing};
 
 /// What the routes are handed.
@@ -25,6 +28,7 @@ use axum::{Router, routing};
 pub struct ConnectState {
     pub service: ConnectService,
     pub signing: SigningKeys,
+    pub identity: IdentityService,
 }
 
 /// The routes, with their full public paths.

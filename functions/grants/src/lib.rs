@@ -4,11 +4,16 @@
 //! and no credential.
 
 mod issue;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod list;
 
 use std::sync::Arc;
 
-use alter_domain::state::{Ports, SigningKeys};
+use alter_domain::{
+    flow::identity::IdentityService,
+    state::{Ports, SigningKeys},
+};
 use axum::{Router, routing};
 
 /// What the routes are handed.
@@ -16,6 +21,7 @@ use axum::{Router, routing};
 pub struct GrantsState {
     pub ports: Ports,
     pub signing: SigningKeys,
+    pub identity: IdentityService,
 }
 
 /// The routes, with their full public paths.

@@ -27,6 +27,7 @@ pub fn call_service(account: &Account) -> Result<CallService, StartError> {
     let rules = EgressRules { allow_loopback_http: ALLOW_LOOPBACK_HTTP };
     Ok(CallService {
         refresher: account.refresher(&http, rules)?,
+        identity: account.identity(&http, rules)?,
         ports,
         signing: SigningKeys::new(keys.clone()),
         opener: CredentialOpener::new(keys),

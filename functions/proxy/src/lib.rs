@@ -50,7 +50,8 @@ impl ProxyState {
     /// The same state with a client of its own, for a runtime of its own.
     #[must_use]
     pub fn with_http(mut self, http: Arc<dyn HttpClient>) -> Self {
-        self.calls.http = http;
+        self.calls.http = Arc::clone(&http);
+        self.calls.identity.http = http;
         self
     }
 

@@ -3,6 +3,9 @@
 //! Who calls it: the published clients. What it may touch: grants, and audit for the record; it opens signing keys and no
 //! credential.
 
+#[cfg(feature = "lambda")]
+pub mod lambda;
+
 use std::sync::Arc;
 
 use alter_api_types::{
@@ -11,7 +14,7 @@ use alter_api_types::{
 };
 use alter_domain::{
     Error, Result,
-    flow::revoke_grant,
+    flow::{identity::IdentityService, revoke_grant},
     model::{GrantState, Surface},
     state::{Ports, SigningKeys},
     web::{PeerIp, read_json, signed},
@@ -27,6 +30,7 @@ use axum::{
 pub struct RevokeState {
     pub ports: Ports,
     pub signing: SigningKeys,
+    pub identity: IdentityService,
 }
 
 /// The routes, with their full public paths.

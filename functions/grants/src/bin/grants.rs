@@ -3,12 +3,8 @@
 use std::process::ExitCode;
 
 use alter_adapter_aws::lambda;
-use alter_domain::state::SigningKeys;
-use alter_grants::{GrantsState, router};
+use alter_grants::{lambda::state, router};
 
 fn main() -> ExitCode {
-    lambda::serve("grants", |account| {
-        let signing = SigningKeys::new(account.data_keys()?);
-        Ok(router(GrantsState { ports: account.ports()?, signing }))
-    })
+    lambda::serve("grants", |account| Ok(router(state(account)?)))
 }

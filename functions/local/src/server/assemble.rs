@@ -21,8 +21,10 @@ use alter_domain::{
     flow::{
         CallService, Installed, Refresher, Relations, Revoker,
         connect::{ConnectService, PublicUrl, UnderWay},
+        identity::IdentityService,
         install,
     },
+    oidc::IdentityKeys,
     port::{Clock, HttpClient, Record, Rng, SystemClock, SystemRng, Table},
     state::{CredentialOpener, Ports, Sealer, SigningKeys},
     web,
@@ -42,6 +44,8 @@ use super::{
 
 /// How many relations (key → app, grant → secret) are remembered: some 200 bytes each.
 const RELATIONS: usize = 20_000;
+/// How many users' tokens that were verified are remembered: about a kilobyte each.
+const VERIFIED_TOKENS: usize = 20_000;
 /// How long a thread that ends waits for tokens that are on their way from a provider to the store.
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);
 /// How often expired items are collected.
@@ -58,6 +62,8 @@ pub(super) struct Vault {
     rules: EgressRules,
     /// One for the process: its threads share their flights, each over its own connections.
     refresher: Refresher,
+    /// Identity providers' keys, and tokens that were verified: one for the process.
+    identity_keys: Arc<IdentityKeys>,
     under_way: UnderWay,
 }
 
@@ -102,6 +108,7 @@ impl Vault {
             relations: Arc::new(Relations::new(RELATIONS)),
             rules,
             refresher,
+            identity_keys: Arc::new(IdentityKeys::new(VERIFIED_TOKENS)),
             under_way: UnderWay::default(),
         };
         let set_up = vault.set_up(options)?;
@@ -127,11 +134,13 @@ impl Vault {
         let ports = self.ports.clone();
         let signing = SigningKeys::new(self.data_keys.clone());
         let http: Arc<dyn HttpClient> = Arc::new(self.client.for_runtime());
+        let identity = self.identity(&http);
         let calls = CallService {
             ports: ports.clone(),
             signing: signing.clone(),
             opener: CredentialOpener::new(self.data_keys.clone()),
             refresher: self.refresher.with_http(Arc::clone(&http)),
+            identity: identity.clone(),
             http: Arc::clone(&http),
             rules: self.rules,
             relations: Arc::clone(&self.relations),
@@ -147,15 +156,24 @@ impl Vault {
             under_way: self.under_way.clone(),
         };
         let portal = PortalState::new(ports.clone(), sealer, public_url.as_str(), self.rules);
+        let grants =
+            GrantsState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
+        let connect = ConnectState { service: connect, signing: signing.clone(), identity: identity.clone() };
+        let revoke = RevokeState { ports: ports.clone(), signing: signing.clone(), identity };
         let routes = Router::new()
             .merge(alter_proxy::router(ProxyState::new(calls)))
-            .merge(alter_grants::router(GrantsState { ports: ports.clone(), signing: signing.clone() }))
-            .merge(alter_connect::router(ConnectState { service: connect, signing: signing.clone() }))
-            .merge(alter_revoke::router(RevokeState { ports: ports.clone(), signing: signing.clone() }))
+            .merge(alter_grants::router(grants))
+            .merge(alter_connect::router(connect))
+            .merge(alter_revoke::router(revoke))
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
             .merge(alter_portal::router(portal))
             .route("/healthz", routing::get(healthy));
         web::edge(routes, ports)
+    }
+
+    fn identity(&self, http: &Arc<dyn HttpClient>) -> IdentityService {
+        let (ports, http, keys) = (self.ports.clone(), Arc::clone(http), Arc::clone(&self.identity_keys));
+        IdentityService { ports, http, rules: self.rules, keys }
     }
 
     /// Waits until what providers have given, or are giving, is stored: tasks end with the runtime that they are on.

@@ -3,12 +3,8 @@
 use std::process::ExitCode;
 
 use alter_adapter_aws::lambda;
-use alter_domain::state::SigningKeys;
-use alter_revoke::{RevokeState, router};
+use alter_revoke::{lambda::state, router};
 
 fn main() -> ExitCode {
-    lambda::serve("revoke", |account| {
-        let signing = SigningKeys::new(account.data_keys()?);
-        Ok(router(RevokeState { ports: account.ports()?, signing }))
-    })
+    lambda::serve("revoke", |account| Ok(router(state(account)?)))
 }

@@ -22,7 +22,8 @@ use std::{
 use alter_domain::{
     crypto::DataKeys,
     egress::EgressRules,
-    flow::Refresher,
+    flow::{Refresher, identity::IdentityService},
+    oidc::IdentityKeys,
     port::{
         AuditSink, Clock, HttpClient as HttpClientPort, NoWork, Rng, SystemClock, SystemRng, Table,
         TableNonces, WorkQueue,
@@ -49,6 +50,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 const SIGNAL_TIMEOUT: Duration = Duration::from_secs(2);
+/// How many tokens that were verified an instance remembers: about a kilobyte each.
+const VERIFIED_TOKENS: usize = 2_000;
 
 /// A function cannot start: one of its environment variables is missing or wrong. Names the variable, never its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +73,7 @@ pub struct Account {
     ports: OnceLock<Ports>,
     data_keys: OnceLock<DataKeys>,
     refresher: OnceLock<Refresher>,
+    identity_keys: OnceLock<Arc<IdentityKeys>>,
     xray_daemon: Option<SocketAddr>,
 }
 
@@ -107,6 +111,7 @@ impl Account {
             ports: OnceLock::new(),
             data_keys: OnceLock::new(),
             refresher: OnceLock::new(),
+            identity_keys: OnceLock::new(),
             xray_daemon,
         })
     }
@@ -183,6 +188,16 @@ impl Account {
             Refresher::new(ports, opener, sealer, Arc::clone(http), rules)
         };
         Ok(self.refresher.get_or_init(make).clone())
+    }
+
+    /// What tells whose token it is, over this client. Keys and tokens that were verified are remembered once for each process.
+    pub fn identity(
+        &self,
+        http: &Arc<dyn HttpClientPort>,
+        rules: EgressRules,
+    ) -> Result<IdentityService, SettingError> {
+        let keys = self.identity_keys.get_or_init(|| Arc::new(IdentityKeys::new(VERIFIED_TOKENS)));
+        Ok(IdentityService { ports: self.ports()?, http: Arc::clone(http), rules, keys: Arc::clone(keys) })
     }
 
     /// Returns when no refresh is under way.

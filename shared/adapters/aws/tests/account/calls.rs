@@ -120,6 +120,7 @@ impl World {
         let (http, rules) = (account.observed(provider), EgressRules::default());
         let calls = CallService {
             refresher: account.refresher(&http, rules).unwrap(),
+            identity: account.identity(&http, rules).unwrap(),
             ports: account.ports().unwrap(),
             signing: SigningKeys::new(keys.clone()),
             opener: CredentialOpener::new(keys),

@@ -1,0 +1,11 @@
+//! Users: their tokens, their grants, their coming and going, through the public entrance.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code: what does not hold is a panic"
+)]
+
+mod calls;
