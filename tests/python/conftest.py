@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from alter_sdk import AlterSDKError, App
 
+from identity_provider import IdentityProvider
 from oauth_provider import OAuthProvider
 from portal import Portal, Tenant
 from upstream import Upstream
@@ -109,3 +110,29 @@ def several(connected: Tenant, provider: OAuthProvider) -> Tenant:
     for name in ("calendar", "photos"):
         provider.register(connected, name)
     return connected
+
+
+@pytest.fixture(scope="session")
+def idp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IdentityProvider]:
+    log = tmp_path_factory.mktemp("idp") / "log"
+    with contextlib.closing(IdentityProvider(log)) as idp:
+        yield idp
+
+
+@pytest.fixture
+def identified(tenant: Tenant, idp: IdentityProvider) -> Tenant:
+    """An app whose users come from the identity provider."""
+    idp.register(tenant)
+    return tenant
+
+
+@pytest.fixture
+def user_token(idp: IdentityProvider) -> Callable[..., str]:
+    """A token of somebody, who is changed first if anything is said of them."""
+
+    def token(sub: str, **profile: Any) -> str:
+        if profile:
+            idp.change(sub, **profile)
+        return idp.token(sub)
+
+    return token

@@ -5,19 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import pathlib
-import subprocess
 import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
-
+from node_server import NodeServer
 from portal import Tenant
-from program import first_line
 
-SUITE = pathlib.Path(__file__).resolve().parents[1] / "web"
 #: Asked for always: who it is.
 IDENTITY = ["openid", "profile", "email"]
 #: What the app may ask for, and of it what it asks for when a session names nothing.
@@ -31,29 +26,10 @@ def account() -> str:
     return f"user{next(_numbers)}"
 
 
-class OAuthProvider:
+class OAuthProvider(NodeServer):
     def __init__(self, log: pathlib.Path) -> None:
-        need_node_modules()
-        self.log = log
-        with log.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                ["node", "provider.mjs", "--until-eof", "--auto", "alice"],
-                cwd=SUITE,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-            )
-        try:
-            ready = json.loads(first_line(self._process))
-        except BaseException as error:
-            self._process.kill()
-            self._process.communicate()
-            raise RuntimeError(f"the provider did not start:\n{log.read_text()}") from error
-        self.issuer: str = ready["issuer"]
-        self.client_id: str = ready["client_id"]
-        self.client_secret: str = ready["client_secret"]
-        self.api: str = ready["api"]
-        self._http = httpx.Client(base_url=ready["control"], timeout=10)
+        super().__init__(log, "provider.mjs", "--auto", "alice")
+        self.api: str = self.ready["api"]
 
     @property
     def host(self) -> str:
@@ -61,16 +37,6 @@ class OAuthProvider:
 
     def url(self, path: str) -> str:
         return f"{self.api}{path}"
-
-    def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """One of the strings behind the stage: `GET` without a body, `POST` with one."""
-        method = "GET" if body is None else "POST"
-        response = self._http.request(method, f"/{path}", json=body)
-        assert response.is_success, f"control {path}: {response.status_code} {response.text}"
-        return response.json()
-
-    def state(self) -> dict[str, Any]:
-        return self.control("state")
 
     def grants_of(self, account: str) -> int:
         """How many authorizations of an account the provider has on record."""
@@ -84,10 +50,6 @@ class OAuthProvider:
     def issued(self) -> dict[str, list[str]]:
         """Every token and code that was ever made here."""
         return self.control("issued")
-
-    def sign_in(self, account: str, *, deny: bool = False) -> None:
-        """Who sits at the browser from now on, and what they say."""
-        self.control("auto", {"account": account, "deny": deny})
 
     def expire_access_tokens(self) -> None:
         self.control("expire-access-tokens", {})
@@ -165,22 +127,3 @@ class OAuthProvider:
         )
         self.control("redirect_uris", {"uris": [registered["redirect_uri"]]})
         return registered
-
-    def close(self) -> None:
-        self._http.close()
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.close()
-        try:
-            code = self._process.wait(15)
-        finally:
-            self._process.kill()
-            self._process.wait()
-            self._process.stdout.close()
-        assert code == 0, f"the provider stopped with {code}:\n{self.log.read_text()}"
-
-
-def need_node_modules() -> None:
-    """Installed by `cargo xtask test`; here for a bare `pytest` after a fresh clone."""
-    if not (SUITE / "node_modules/oidc-provider").exists():
-        install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(install, cwd=SUITE, check=True)

@@ -115,6 +115,16 @@ class Tenant:
     def grant_view(self, grant_id: str) -> dict[str, Any]:
         return self.call("GET", f"/grants/{grant_id}")
 
+    def users(self, query: str = "") -> list[dict[str, Any]]:
+        return self.call("GET", f"/users?limit=1000{query}")["items"]
+
+    def user(self, user_id: str) -> dict[str, Any]:
+        return self.call("GET", f"/users/{user_id}")
+
+    def change_user(self, user_id: str, verb: str) -> dict[str, Any]:
+        """`suspend`, `reactivate` or `deprovision`."""
+        return self.call("POST", f"/users/{user_id}/{verb}", {})
+
     def add_provider(self, definition: dict[str, Any], **registration: Any) -> dict[str, Any]:
         """Registers the app at an OAuth provider; the answer has the redirect URI to enter there."""
         return self.call("POST", "/providers", {"definition": definition, **registration})
