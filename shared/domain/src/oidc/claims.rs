@@ -95,7 +95,7 @@ pub(super) fn identifier(value: Option<&Value>) -> Option<&str> {
 const MAX_IDENTIFIER_BYTES: usize = 1024;
 
 /// A text of the user's profile that can be shown, or nothing: a name that nobody can show keeps nobody out.
-pub(super) fn display(value: Option<&Value>) -> Option<String> {
+pub(crate) fn display(value: Option<&Value>) -> Option<String> {
     let text = value?.as_str()?.trim();
     let valid =
         !text.is_empty() && text.chars().count() <= MAX_DISPLAY_CHARS && !text.contains(char::is_control);
@@ -135,7 +135,8 @@ pub(super) fn numeric_date(value: &Value) -> Option<i64> {
     number.as_i64().or_else(|| number.as_f64().map(|seconds| seconds.floor() as i64))
 }
 
-/// `aud`: one text or a list of them (RFC 7519 section 4.1.3). Absent is empty, anything else is `None`.
+/// `aud`: one text or a list of them (RFC 7519 section 4.1.3). Absent is empty (session tokens of Clerk have none), anything
+/// else is `None`.
 pub(super) fn audience(value: Option<&Value>) -> Option<Vec<String>> {
     match value {
         None => Some(Vec::new()),

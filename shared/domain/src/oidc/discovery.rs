@@ -87,7 +87,7 @@ pub async fn discover(
 }
 
 /// The issuer without the slash at its end.
-fn checked_issuer(issuer: &str, rules: EgressRules) -> Result<&str, DiscoveryError> {
+pub(super) fn checked_issuer(issuer: &str, rules: EgressRules) -> Result<&str, DiscoveryError> {
     let target = match fetch::target(issuer, rules) {
         Ok(target) if issuer.len() <= MAX_ADDRESS_CHARS => target,
         _ => return Err(DiscoveryError::Issuer),
@@ -135,7 +135,8 @@ fn read(document: &[u8], bare_issuer: &str, rules: EgressRules) -> Result<Discov
         userinfo_endpoint: endpoint("userinfo_endpoint")?,
         end_session_endpoint: endpoint("end_session_endpoint")?,
         token_endpoint_auth_methods: auth_methods,
-        names_itself: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
+        names_itself: document.get("authorization_response_iss_parameter_supported")
+            == Some(&Value::Bool(true)),
         id_token_signing_algs,
         scopes_supported: list(&document, "scopes_supported"),
         claims_supported: list(&document, "claims_supported"),
@@ -147,7 +148,10 @@ fn read(document: &[u8], bare_issuer: &str, rules: EgressRules) -> Result<Discov
     })
 }
 
-fn text(document: &Map<String, Value>, name: &'static str) -> Result<Option<String>, DiscoveryError> {
+pub(super) fn text(
+    document: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<String>, DiscoveryError> {
     match document.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -162,6 +166,6 @@ fn list(document: &Map<String, Value>, name: &str) -> Vec<String> {
     names.take(MAX_LISTED).map(str::to_owned).collect()
 }
 
-const MAX_ADDRESS_CHARS: usize = 2048;
+pub(super) const MAX_ADDRESS_CHARS: usize = 2048;
 const MAX_NAME_CHARS: usize = 256;
 const MAX_LISTED: usize = 200;

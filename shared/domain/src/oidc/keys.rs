@@ -136,6 +136,17 @@ impl IdentityKeys {
         Ok(event)
     }
 
+    /// How many tokens are remembered, and how many bytes they are taken for.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> (usize, u64) {
+        (self.verified.len(), self.verified.weight())
+    }
+
+    #[cfg(test)]
+    pub(super) fn sources(&self) -> usize {
+        self.sources.len()
+    }
+
     fn source(&self, jwks_uri: &str) -> Arc<Source> {
         if let Some(source) = self.sources.get(jwks_uri) {
             return source;

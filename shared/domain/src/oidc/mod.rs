@@ -17,7 +17,9 @@ mod jws;
 mod keys;
 mod kind;
 mod token;
+mod transmitter;
 
+pub(crate) use claims::display;
 pub use claims::{ClaimNameError, ClaimNames};
 pub use discovery::{Discovered, DiscoveryError, discover};
 pub use fetch::FetchError;
@@ -28,3 +30,7 @@ pub use token::{
     EventKind, EventToken, Expected, ExpectedEvent, MAX_TOKEN_CHARS, TokenError, Verified, verify,
     verify_event_token,
 };
+pub use transmitter::{Transmitter, transmitter};
+
+#[cfg(test)]
+pub(crate) mod tests;
