@@ -15,6 +15,7 @@ mod operator;
 mod provider_config;
 mod revocation;
 mod scope;
+mod sign_in;
 mod user;
 
 pub use agent::{Agent, AgentName, AgentState};
@@ -27,7 +28,7 @@ pub use connect_session::{
 pub use connection::{
     ACCESS_TOKEN, Connection, ConnectionState, Delivery, REFRESH_TOKEN, Receipt, TokenFacts, origin,
 };
-pub use deprovision::{Deprovision, SETTLE, TURN};
+pub use deprovision::{Deprovision, Finished, SETTLE, TURN};
 pub use event::{Actor, ActorKind, AuditEvent, CallFacts, EventKind, GrantRef, Outcome, OutcomeKind, Phase};
 pub use grant::{
     Grant, GrantPolicy, GrantSource, GrantState, GrantStatus, Principal, PrincipalType, Surface, label,
@@ -41,4 +42,5 @@ pub use operator::{OperatorToken, Permission};
 pub use provider_config::{ClientSecret, ConfiguredScopes, ProviderConfig, ProviderState};
 pub use revocation::Revocation;
 pub use scope::{Scope, Scopes, UnknownScope};
+pub use sign_in::{SIGN_IN_LIFETIME, SIGN_IN_TOLD, SignIn, SignInProfile, SignInProgress};
 pub use user::{Identity, Membership, User, UserState};

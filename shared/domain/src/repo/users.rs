@@ -165,9 +165,10 @@ impl Deprovisions<'_> {
         Ok(self.0.put(TableName::Main, Self::item(&task.value)?, expect).await?)
     }
 
-    pub async fn finish(&self, task: &Stored<Deprovision>) -> Result<()> {
+    /// The write that forgets a task, against the version that was read.
+    pub fn finish_op(task: &Stored<Deprovision>) -> Op {
         let key = keyspace::deprovision(task.value.user_id);
-        Ok(self.0.delete(TableName::Main, &key, Expect::Version(task.version)).await?)
+        Op::Delete { table: TableName::Main, key, expect: Expect::Version(task.version) }
     }
 
     /// Users whose task is due, oldest first, at most `limit` per shard. From an index: whoever takes one reads it again.

@@ -3,35 +3,40 @@
 //! The departure itself is one write: the user's state, which every call reads, and a task. From then on everything is denied.
 //! The task then ends the user's grants one by one, in every app of the organization. It may be killed anywhere: it is found
 //! again by the clock, and what is ended already is ended.
+//!
+//! An operator may let the user back meanwhile. What the user is granted from then on is never ended by the old task: each list
+//! of grants is read before the user, and acted on only while the user has left, so that it names nothing newer.
+
+mod ending;
+mod walk;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use alter_api_types::{AppId, OrgId, UserId};
-use futures_util::{StreamExt as _, stream};
-use jiff::{SignedDuration, Timestamp};
+use alter_api_types::{OrgId, UserId};
+use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
+use self::ending::{Ending, was_ended};
 use crate::{
     error::{Error, Result},
-    flow::{Subject, grants::end_grant, recorded},
-    model::{Actor, Deprovision, EventKind, Grant, GrantStatus, Principal, Surface, User, UserState},
+    flow::Subject,
+    model::{
+        Actor, AuditEvent, Deprovision, EventKind, Finished, Grant, GrantState, Outcome, OutcomeKind, Phase,
+        Surface, User, UserState,
+    },
     port::{Op, Work},
-    repo::{Apps, Deprovisions, GrantFilter, Grants, PrincipalFilter, Stored, Users},
+    repo::{Deprovisions, Stored, Users},
     state::Ports,
 };
 
-/// How many grants are being ended at a time.
-const AT_ONCE: usize = 16;
-/// How many grants are ended between two words that the task is still under way.
-const PAGE: usize = 200;
-/// After this a worker lets go and the task goes on with another's time: a function has five minutes.
-const WORK_FOR: Duration = Duration::from_secs(150);
-/// The waits after a pass that failed, in seconds; the last one repeats.
-const BACKOFF: [i64; 6] = [1, 2, 5, 15, 60, 300];
+/// How many grants are ended between two looks at the user, the task and the time.
+const CHUNK: usize = 64;
+/// After this a worker lets go and the task goes on with another's time. What is begun at the last moment by the look at what is
+/// due still ends within a function's five minutes.
+const WORK_FOR: Duration = Duration::from_secs(100);
 
-const REASON: &str = "The user has left.";
-
-/// The writes by which a user has left, and the state after them. `None`: they have left already, or are back since.
+/// The writes by which a user has left. `None`: they have left already, or are back since.
 pub(crate) fn departure(
     user: Stored<User>,
     at: Timestamp,
@@ -40,17 +45,7 @@ pub(crate) fn departure(
 ) -> Result<Option<Vec<Op>>> {
     let (id, org_id) = (user.value.id, user.value.org_id);
     let Some(gone) = user.value.deprovision(at, from) else { return Ok(None) };
-    let task = Deprovision {
-        user_id: id,
-        org_id,
-        actor: actor.clone(),
-        from,
-        revoked: 0,
-        settled: false,
-        attempts: 0,
-        due_at: now,
-        created_at: now,
-    };
+    let task = Deprovision::new(id, org_id, actor.clone(), from, now);
     let gone = Stored { value: User { updated_at: now, ..gone }, version: user.version };
     Ok(Some(vec![Users::put(&gone)?, Deprovisions::create_op(&task)?]))
 }
@@ -62,144 +57,171 @@ pub(crate) async fn signal_departure(ports: &Ports, user: UserId) {
     }
 }
 
-/// Follows a departure up: one or more passes over the user's grants, as long as there is time.
+/// Follows a departure up: passes over the user's grants, as long as there is time.
 pub(crate) async fn follow_up(ports: &Ports, user: UserId) -> Result<()> {
-    let tasks = Deprovisions(ports.table.as_ref());
     let now = ports.clock.now();
-    let Some(task) = tasks.find(user).await?.filter(|task| task.value.due_at <= now) else { return Ok(()) };
-    let Some(mut task) = write(ports, task, |task| task.taken(now)).await? else { return Ok(()) };
-    let until = Instant::now() + WORK_FOR;
+    let task = Deprovisions(ports.table.as_ref()).find(user).await?;
+    let Some(task) = task.filter(|task| task.value.due_at <= now) else { return Ok(()) };
+    let Some(task) = write(ports, task, |task| task.taken(now)).await? else { return Ok(()) };
+    let mut work = FollowUp { ports, task, until: Instant::now() + WORK_FOR };
     loop {
-        let left = Users(ports.table.as_ref()).find(user).await?;
-        let left = left.is_some_and(|user| matches!(user.value.state, UserState::Deprovisioned { .. }));
-        if !left {
-            // An operator has let the user back: what they are granted from now on stays.
-            return tasks.finish(&task).await;
-        }
-        match pass(ports, task, until).await? {
-            Pass::Lost => return Ok(()),
-            Pass::Failed(failed, error) => {
-                let attempt = usize::try_from(failed.value.attempts).unwrap_or(usize::MAX).saturating_sub(1);
-                let wait = BACKOFF.get(attempt).or(BACKOFF.last()).copied().unwrap_or(300);
-                let again = ports.clock.now().saturating_add(SignedDuration::from_secs(wait));
-                let due_at = again.unwrap_or(Timestamp::MAX);
-                write(ports, failed, |task| Deprovision { due_at, ..task }).await?;
+        let end = match work.task.value.finished {
+            Some(finished) => return work.finish(finished).await,
+            None => work.pass().await.unwrap_or_else(End::Failed),
+        };
+        let (settled, now) = (work.task.value.settled, ports.clock.now());
+        match end {
+            End::Lost => return Ok(()),
+            // What the user is granted from now on stays.
+            End::Back(user) => return work.close(&user).await,
+            End::Failed(error) => {
+                write(ports, work.task, |task| task.failed(now)).await?;
                 return Err(error);
             }
-            Pass::OutOfTime(unfinished) => {
-                let now = ports.clock.now();
-                write(ports, unfinished, |task| Deprovision { due_at: now, settled: false, ..task }).await?;
+            End::OutOfTime => {
+                let again = |task: Deprovision| Deprovision { due_at: now, ..task.unsettled() };
+                write(ports, work.task, again).await?;
                 signal_departure(ports, user).await;
                 return Ok(());
             }
-            Pass::Ended(again) => task = again,
-            Pass::Nothing(done) if done.value.settled => return finish(ports, &done).await,
-            Pass::Nothing(done) => {
-                let now = ports.clock.now();
-                write(ports, done, |task| task.settling(now)).await?;
+            End::Ended => work.task.value = work.task.value.unsettled(),
+            End::Nothing { revoked } if settled => {
+                let finished = Finished { event_id: ports.id_at(now)?, at: now, revoked };
+                let decided = |task| Deprovision { finished: Some(finished), ..task };
+                match write(ports, work.task, decided).await? {
+                    Some(task) => work.task = task,
+                    None => return Ok(()),
+                }
+            }
+            End::Nothing { .. } => {
+                write(ports, work.task, |task| task.settling(now)).await?;
                 return Ok(());
             }
         }
     }
 }
 
-enum Pass {
+/// How a pass over the user's grants ended.
+enum End {
     /// Somebody else has the task.
     Lost,
-    Failed(Stored<Deprovision>, Error),
-    OutOfTime(Stored<Deprovision>),
-    Ended(Stored<Deprovision>),
-    Nothing(Stored<Deprovision>),
+    /// An operator has let the user back.
+    Back(Stored<User>),
+    Failed(Error),
+    OutOfTime,
+    /// There were grants to end, and they are ended.
+    Ended,
+    /// There were none. So many had been ended because the user has left.
+    Nothing {
+        revoked: u64,
+    },
 }
 
-/// Looks for the user's grants once, in every app, and ends them.
-async fn pass(ports: &Ports, mut task: Stored<Deprovision>, until: Instant) -> Result<Pass> {
-    let before = task.value.revoked;
-    let mut failed = None;
-    let mut apps = None;
-    loop {
-        let page = Apps(ports.table.as_ref()).list(task.value.org_id, 1000, apps).await?;
-        for app in &page.items {
-            let mut cursor = None;
-            loop {
-                let grants = live_grants(ports, app.id, task.value.user_id, cursor).await?;
-                if !grants.0.is_empty() {
-                    let ended = end(ports, &task.value, app.id, &grants.0).await;
-                    let (count, error) = ended;
-                    failed = failed.or(error);
-                    let now = ports.clock.now();
-                    let progress = |task: Deprovision| Deprovision {
-                        revoked: task.revoked + count,
-                        settled: false,
-                        attempts: task.attempts - u32::from(task.attempts > 0),
-                        ..task
-                    };
-                    match write(ports, task, |task| progress(task).taken(now)).await? {
-                        Some(next) => task = next,
-                        None => return Ok(Pass::Lost),
-                    }
+/// A worker with its task.
+struct FollowUp<'a> {
+    ports: &'a Ports,
+    task: Stored<Deprovision>,
+    until: Instant,
+}
+
+impl FollowUp<'_> {
+    /// Looks for the user's grants once, in every app, and ends them. One that cannot be ended keeps none of the others.
+    async fn pass(&mut self) -> Result<End> {
+        let back_since = match self.gone().await? {
+            Ok(user) => user.value.reinstated_at,
+            Err(back) => return Ok(End::Back(back)),
+        };
+        let mut ending = Ending::new(self.ports, &self.task.value);
+        let mut revoked = 0;
+        let mut pages = Box::pin(walk::grants(self.ports, self.task.value.org_id, self.task.value.user_id));
+        while let Some((app, page)) = pages.try_next().await? {
+            if !self.is_mine().await? {
+                return Ok(End::Lost);
+            }
+            let (live, over): (Vec<Grant>, Vec<Grant>) =
+                page.into_iter().partition(|grant| grant.state == GrantState::Active);
+            revoked += over.iter().map(|grant| u64::from(was_ended(grant, back_since))).sum::<u64>();
+            for chunk in live.chunks(CHUNK) {
+                if Instant::now() >= self.until {
+                    return Ok(End::OutOfTime);
                 }
-                if Instant::now() >= until {
-                    return Ok(Pass::OutOfTime(task));
+                if !self.is_mine().await? {
+                    return Ok(End::Lost);
                 }
-                match grants.1 {
-                    Some(next) => cursor = Some(next),
-                    None => break,
+                if let Err(back) = self.gone().await? {
+                    return Ok(End::Back(back));
+                }
+                if let Some(trouble) = ending.end(app, chunk).await {
+                    return Ok(End::Failed(trouble));
                 }
             }
         }
-        match page.next {
-            Some(next) => apps = Some(next),
-            None => break,
+        Ok(match ending.result() {
+            Ok(0) => End::Nothing { revoked },
+            Ok(_) => End::Ended,
+            Err(error) => End::Failed(error),
+        })
+    }
+
+    /// The user, who has left; or who is back, as the error.
+    async fn gone(&self) -> Result<std::result::Result<Stored<User>, Stored<User>>> {
+        let user =
+            Users(self.ports.table.as_ref()).get(self.task.value.org_id, self.task.value.user_id).await?;
+        Ok(match user.value.state {
+            UserState::Deprovisioned { .. } => Ok(user),
+            UserState::Active | UserState::Suspended { .. } => Err(user),
+        })
+    }
+
+    /// Whether nobody else has taken the task; says in good time that it is still being worked on.
+    async fn is_mine(&mut self) -> Result<bool> {
+        let now = self.ports.clock.now();
+        if !self.task.value.is_to_be_renewed(now) {
+            return Ok(true);
+        }
+        let renewed = write(self.ports, self.task.clone(), |task| task.taken(now)).await?;
+        Ok(renewed.map(|task| self.task = task).is_some())
+    }
+
+    /// Says that all is ended, and forgets the task. Repeated after a kill it says the same again, under the same id: once.
+    async fn finish(&self, finished: Finished) -> Result<()> {
+        let user = match self.gone().await? {
+            Ok(user) => user,
+            Err(back) => return self.close(&back).await,
+        };
+        let record = row(&self.task.value, finished).encode()?;
+        self.ports.audit.record(record).await?;
+        self.close(&user).await
+    }
+
+    /// Forgets the task, as long as it and its user are as they were read: a new departure has a new task.
+    async fn close(&self, user: &Stored<User>) -> Result<()> {
+        let table = self.ports.table.as_ref();
+        let ops = vec![Deprovisions::finish_op(&self.task), Users::check(user.value.id, user.version)];
+        match table.transact(ops).await.map_err(Error::from) {
+            // Whoever changed either of them has a task to follow up, or this one comes again.
+            Err(Error::Conflict { .. }) => Ok(()),
+            other => other,
         }
     }
-    Ok(match failed {
-        Some(error) => Pass::Failed(task, error),
-        None if task.value.revoked > before => Pass::Ended(task),
-        None => Pass::Nothing(task),
-    })
 }
 
-/// One page of the user's grants in an app that are not revoked.
-async fn live_grants(
-    ports: &Ports,
-    app: AppId,
-    user: UserId,
-    cursor: Option<String>,
-) -> Result<(Vec<Grant>, Option<String>)> {
-    let now = ports.clock.now();
-    let principal = PrincipalFilter::Exactly(Principal::User { user_id: user });
-    let filter = GrantFilter { principal, ..GrantFilter::all() };
-    let page = Grants(ports.table.as_ref()).page(app, &filter, now, PAGE, cursor).await?;
-    let live = page.items.into_iter().filter(|grant| grant.status(now) != GrantStatus::Revoked);
-    Ok((live.collect(), page.next))
-}
-
-/// Ends grants, several at a time: how many were, and the first error. One that cannot be ended keeps none of the others.
-async fn end(ports: &Ports, task: &Deprovision, app: AppId, grants: &[Grant]) -> (u64, Option<Error>) {
-    let one = |grant: &Grant| {
-        let (id, ids) = (grant.id, (task.org_id, app));
-        let (actor, from) = (task.actor.clone(), task.from);
-        async move {
-            match end_grant(ports, ids, id, Some(REASON.to_owned()), actor, from).await {
-                Ok(_) => Ok(1),
-                // Somebody else was faster, or the list lags behind.
-                Err(Error::GrantRevoked { .. } | Error::GrantNotFound { .. }) => Ok(0),
-                Err(error) => Err(error),
-            }
-        }
-    };
-    let results: Vec<Result<u64>> =
-        stream::iter(grants.iter().map(one)).buffer_unordered(AT_ONCE).collect().await;
-    let mut ended = 0;
-    let mut failed = None;
-    for result in results {
-        match result {
-            Ok(count) => ended += count,
-            Err(error) => failed = failed.or(Some(error)),
-        }
+fn row(task: &Deprovision, finished: Finished) -> AuditEvent {
+    AuditEvent {
+        id: finished.event_id,
+        org_id: task.org_id,
+        app_id: None,
+        at: finished.at,
+        kind: EventKind::UserDeprovisionFinished,
+        phase: Phase::Final,
+        actor: task.actor.clone(),
+        surface: Some(task.from),
+        grant: None,
+        user_id: Some(task.user_id),
+        call: None,
+        outcome: Some(Outcome::of(OutcomeKind::Success)),
+        detail: BTreeMap::from([("grants_revoked".to_owned(), finished.revoked.to_string())]),
     }
-    (ended, failed)
 }
 
 /// Writes the task's progress; `None`: somebody else has taken it.
@@ -214,13 +236,6 @@ async fn write(
         Err(Error::Conflict { .. }) => Ok(None),
         Err(other) => Err(other),
     }
-}
-
-async fn finish(ports: &Ports, task: &Stored<Deprovision>) -> Result<()> {
-    let Deprovision { org_id, user_id, ref actor, from, revoked, .. } = task.value;
-    let subject = about(EventKind::UserDeprovisionFinished, org_id, user_id, actor.clone(), from);
-    let detail = BTreeMap::from([("grants_revoked".to_owned(), revoked.to_string())]);
-    recorded(ports, Subject { detail, ..subject }, Deprovisions(ports.table.as_ref()).finish(task)).await
 }
 
 /// An event of a user's in their organization.

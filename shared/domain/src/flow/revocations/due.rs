@@ -16,6 +16,9 @@ use crate::{
 
 /// How many due tasks of a shard are taken at a time.
 const BATCH: usize = 25;
+/// How many departures of a shard are taken at a time. Each is a few reads, where its own signal has had the grants ended; a
+/// company that leaves as a whole is not to wait for hours.
+const DEPARTURES: usize = 250;
 /// How many of a kind are under way at a time: a provider that hangs does not keep the others waiting.
 const AT_ONCE: usize = 16;
 /// After this nothing more is begun. What takes longest, a refresh with its store (80 seconds), then still ends within the five
@@ -43,7 +46,7 @@ impl Revoker {
             each(due.into_iter().map(|(app, id)| self.end_due(app, id)), until).await
         };
         let leave = async {
-            let due = Deprovisions(table).due(now, BATCH).await?;
+            let due = Deprovisions(table).due(now, DEPARTURES).await?;
             each(due.into_iter().map(|user| self.leave_due(user)), until).await
         };
         let (told, kept, ended, left) =
