@@ -8,6 +8,7 @@
 //! key again for every token; its header and claims keep the last of a member that stands twice; and it reads the system's
 //! clock. What would be left of it is splitting at two dots.
 
+mod claimed;
 mod claims;
 mod discovery;
 mod fetch;
@@ -19,6 +20,7 @@ mod kind;
 mod token;
 mod transmitter;
 
+pub(crate) use claimed::claimed;
 pub(crate) use claims::display;
 pub use claims::{ClaimNameError, ClaimNames};
 pub use discovery::{Discovered, DiscoveryError, discover};

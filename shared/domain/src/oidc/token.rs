@@ -245,7 +245,7 @@ const USER_TOKEN: Types = Types { named: &["jwt", "at+jwt"], absent: true };
 const SECURITY_EVENT: Types = Types { named: &["secevent+jwt"], absent: false };
 const LOGOUT_TOKEN: Types = Types { named: &["logout+jwt", "jwt"], absent: true };
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Expiry {
     Required,
     Optional,

@@ -142,7 +142,7 @@ impl State {
 
     fn usable(&self, now: Timestamp) -> Option<Arc<KeySet>> {
         let held = self.held.as_ref()?;
-        (now.duration_since(held.fetched_at) < STALE).then(|| Arc::clone(&held.keys))
+        (now.duration_since(held.fetched_at).abs() < STALE).then(|| Arc::clone(&held.keys))
     }
 
     fn is_due(&self, now: Timestamp) -> bool {

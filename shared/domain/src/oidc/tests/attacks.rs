@@ -291,9 +291,9 @@ fn signatures_of_zeros_and_in_der_are_refused() {
 #[test]
 fn keys_that_must_not_be_used_are_not() {
     let (rsa, ec, ed) = (Signer::new("RS256").jwk(), Signer::new("ES256").jwk(), Signer::new("EdDSA").jwk());
-    let weak = b64(&vec![0xff; 128]);
+    let weak = b64([0xff; 128]);
     let just_short = b64([&[0x7f][..], &[0xff; 255]].concat());
-    let huge = b64(&vec![0xff; 1025]);
+    let huge = b64(vec![0xff; 1025]);
     for (key, change) in [
         (&rsa, json!({"n": weak})),
         (&rsa, json!({"n": just_short})),
