@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { LOOKS, accessibility, screenshot } from "./browser.mjs";
 import { startStage } from "./connect.mjs";
+import { problems } from "./looks.mjs";
 import { STATES } from "./states.mjs";
 
 let stage;
@@ -16,59 +16,11 @@ before(async () => {
 });
 after(() => stage.close());
 
-/** Where content has to reflow (WCAG 2.2, 1.4.10), and the size of the window that the package opens. */
-const NARROW = { width: 320, height: 640 };
-const POPUP = { width: 500, height: 700 };
-/** What readers may set (WCAG 2.2, 1.4.12). */
-const SPACED = [
-    "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }",
-    "p { margin-bottom: 2em !important }",
-];
-
 for (const [name, reach] of Object.entries(STATES)) {
     test(`${name}: axe finds nothing in any look, nothing is too wide, nothing is complained of`, async () => {
         await reach(stage, async (page, complaints) => {
-            const problems = [];
-            const note = (how, found) => problems.push(...found.map((problem) => `${how}: ${problem}`));
-            for (const { name: look, viewport, colorScheme } of LOOKS) {
-                await page.setViewportSize(viewport);
-                await page.emulateMedia({ colorScheme });
-                await screenshot(page, `${name}-${look}`);
-                note(look, [...(await accessibility(page)), ...(await overflow(page))]);
-            }
-            for (const [how, viewport] of Object.entries({ narrow: NARROW, popup: POPUP })) {
-                await page.setViewportSize(viewport);
-                await screenshot(page, `${name}-${how}`);
-                note(how, await overflow(page));
-            }
-            await page.setViewportSize(LOOKS[0].viewport);
-            await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
-            await screenshot(page, `${name}-large`);
-            note("text twice as large", await overflow(page));
-            await page.evaluate((rules) => {
-                document.documentElement.style.fontSize = "";
-                for (const rule of rules) document.styleSheets[0].insertRule(rule);
-            }, SPACED);
-            note("spaced text", await overflow(page));
-            assert.deepEqual(problems, []);
+            assert.deepEqual(await problems(page, name), []);
             assert.deepEqual(complaints(), []);
-            assert.equal(await page.locator("h1:visible").count(), 1, "headings of the first level");
         });
-    });
-}
-
-/** What sticks out of the window, or out of its own box, by more than rounding; not what is for screen readers alone. */
-function overflow(page) {
-    return page.evaluate(() => {
-        const shown = [...document.querySelectorAll("body, body *")].filter((element) => {
-            const { width, height } = element.getBoundingClientRect();
-            return width > 1 && height > 1;
-        });
-        const wide = shown.filter((element) => {
-            const { left, right } = element.getBoundingClientRect();
-            const isBox = getComputedStyle(element).display !== "inline" && element.tagName !== "SELECT";
-            return left < -1 || right > innerWidth + 1 || (isBox && element.scrollWidth > element.clientWidth + 1);
-        });
-        return wide.map((element) => `${element.tagName}.${element.className} is ${element.scrollWidth} wide`);
     });
 }
