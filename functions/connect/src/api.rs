@@ -33,8 +33,17 @@ pub(crate) async fn create(
     let service = &state.service;
     let request = signed(&service.ports, &state.signing, peer.map(|peer| peer.0.0), request).await?;
     request.caller.scopes.require("connect:initiate")?;
-    let new = new_session(read_json(&request.body)?)?;
-    let (session, token) = service.create_session(&request.caller, new).await?;
+    let mut input: CreateSessionRequest = read_json(&request.body)?;
+    let user_token = input.user_token.take();
+    let new = new_session(input, user_token.is_some())?;
+    let user = match &user_token {
+        Some(token) => {
+            let (app, actor) = (request.caller.app_id, request.caller.actor());
+            Some(state.identity.identify(app, token, &actor).await?)
+        }
+        None => None,
+    };
+    let (session, token) = service.create_session(&request.caller, new, user.as_ref()).await?;
     let token = token.into_text();
     Ok(Json(CreateSessionResponse {
         connect_url: format!("{}/sdk/oauth/connect#session={}", service.public_url, token.expose_secret()),
@@ -61,16 +70,13 @@ pub(crate) async fn poll(
 }
 
 /// What the app asks for. Whatever this version does not enforce is refused, never ignored.
-fn new_session(input: CreateSessionRequest) -> Result<NewSession> {
-    if input.user_token.is_some() {
-        // No token can be verified without an identity provider.
-        return Err(Error::JwtValidation);
-    }
+fn new_session(input: CreateSessionRequest, of_user: bool) -> Result<NewSession> {
     if input.agent.is_some() {
-        return Err(Error::field(
-            "agent_requires_user_token",
-            "A delegation to an agent needs the user's token.",
-        ));
+        return Err(if of_user {
+            Error::field("delegation_not_supported", "This vault does not delegate to agents yet.")
+        } else {
+            Error::field("agent_requires_user_token", "A delegation to an agent needs the user's token.")
+        });
     }
     if input.delegable.is_some() {
         return Err(Error::field("delegable_requires_agent", "delegable needs an agent to delegate to."));

@@ -1,6 +1,6 @@
 //! What a browser sends and gets: the session's cookie, forms, and the headers of pages.
 
-use alter_api_types::ConnectSessionId;
+use alter_api_types::{ConnectSessionId, SignInId};
 use alter_domain::{
     Error,
     flow::connect::{Browser, ConnectError, PublicUrl},
@@ -74,9 +74,28 @@ pub(crate) fn field<'f>(form: &'f [(String, String)], name: &str) -> &'f str {
     form.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
 }
 
-/// The browser of a session, by its cookie.
-pub(crate) fn known(headers: &HeaderMap, url: &PublicUrl, id: ConnectSessionId) -> Option<Browser> {
-    let name = cookie_name(url, id);
+/// What a cookie is for: each visit has its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Visited {
+    Connect(ConnectSessionId),
+    SignIn(SignInId),
+}
+
+impl From<ConnectSessionId> for Visited {
+    fn from(id: ConnectSessionId) -> Self {
+        Self::Connect(id)
+    }
+}
+
+impl From<SignInId> for Visited {
+    fn from(id: SignInId) -> Self {
+        Self::SignIn(id)
+    }
+}
+
+/// The browser of a visit, by its cookie.
+pub(crate) fn known(headers: &HeaderMap, url: &PublicUrl, visited: impl Into<Visited>) -> Option<Browser> {
+    let name = cookie_name(url, visited.into());
     let pairs = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(known, _)| *known == name).and_then(|(_, value)| Browser::parse(value))
@@ -86,13 +105,13 @@ pub(crate) fn known(headers: &HeaderMap, url: &PublicUrl, id: ConnectSessionId) 
 pub(crate) fn remember(
     mut response: Response,
     url: &PublicUrl,
-    id: ConnectSessionId,
+    visited: impl Into<Visited>,
     browser: &Browser,
 ) -> Response {
     let secure = if url.is_https() { "; Secure" } else { "" };
     let cookie = format!(
         "{}={}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(url, id),
+        cookie_name(url, visited.into()),
         *browser.to_cookie()
     );
     match HeaderValue::from_str(&cookie) {
@@ -105,9 +124,13 @@ pub(crate) fn remember(
     }
 }
 
-/// Of the id the last digits: the first ones are the time, and would be those of another session.
-fn cookie_name(url: &PublicUrl, id: ConnectSessionId) -> String {
-    let id = hex::encode(id.as_bytes());
+/// Of the id the last digits: the first ones are the time, and would be those of another visit.
+fn cookie_name(url: &PublicUrl, visited: Visited) -> String {
+    let (what, id) = match visited {
+        Visited::Connect(id) => ("connect", hex::encode(id.as_bytes())),
+        Visited::SignIn(id) => ("sign_in", hex::encode(id.as_bytes())),
+    };
     let tail = id.get(24..).unwrap_or_default();
-    if url.is_https() { format!("__Host-alter_connect_{tail}") } else { format!("alter_connect_{tail}") }
+    let prefix = if url.is_https() { "__Host-" } else { "" };
+    format!("{prefix}alter_{what}_{tail}")
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A query longer than this is no provider's.
-const MAX_QUERY_BYTES: usize = 32 * 1024;
+pub(crate) const MAX_QUERY_BYTES: usize = 32 * 1024;
 
 pub(crate) async fn redirected(
     State(state): State<Arc<ConnectState>>,

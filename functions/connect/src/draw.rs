@@ -112,9 +112,13 @@ impl LeavingPage {
 }
 
 impl MessagePage {
+    pub(crate) fn new(url: &PublicUrl, title: &'static str, text: String) -> Self {
+        Self { frame: Frame::new(url), title, text }
+    }
+
     pub(crate) fn of_managed_secret(url: &PublicUrl) -> Self {
         let text = "This vault does not take keys on this page yet. Ask the app's operator to store the key for you.";
-        Self { frame: Frame::new(url), title: "Not possible here", text: text.to_owned() }
+        Self::new(url, "Not possible here", text.to_owned())
     }
 
     /// What a refusal says to the person in front of it.
@@ -167,7 +171,7 @@ impl MessagePage {
                 (web::status(error), "Something went wrong", "It is not your fault. Try again in a while.")
             }
         };
-        (status, Self { frame: Frame::new(url), title, text: text.to_owned() })
+        (status, Self::new(url, title, text.to_owned()))
     }
 }
 

@@ -11,6 +11,7 @@ pub mod id;
 pub mod portal;
 pub mod proxy;
 mod secret_text;
+pub mod sign_in;
 
 pub use error::ErrorBody;
 pub use id::*;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use alter_api_types::{AppId, CredentialId, Id, IdpId, OrgId};
+use alter_api_types::{AppId, CredentialId, Id, IdpId, OrgId, SignInId};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     inject::CredentialFields,
     keyspace,
-    model::{IdentityProvider, SealedCredential, SealedWebhookSecret, WebhookKind},
+    model::{IdentityProvider, SealedCredential, SealedWebhookSecret, SignIn, WebhookKind},
     port::{AuditSink, Clock, Item, KeyContext, KeyPurpose, NonceStore, Rng, Table, TableName, WorkQueue},
     repo::Credentials,
     secret::Secret,
@@ -95,6 +95,26 @@ impl CredentialOpener {
     }
 }
 
+impl CredentialOpener {
+    /// Opens the token of somebody who has signed in, for the app that asked.
+    pub(crate) async fn open_user_token(&self, sign_in: &SignIn, sealed: &Sealed) -> Result<Secret<String>> {
+        let context = context(sign_in.org_id, sign_in.app_id, KeyPurpose::Credential);
+        let data_key = self.0.open(&context, sealed.data_key()).await?;
+        let key = keyspace::sign_in(sign_in.id);
+        let plaintext = open(&data_key, &user_token_place(&key, sign_in.id), sealed)?;
+        let text = String::from_utf8(plaintext.expose_secret().clone());
+        text.map(Secret::new).map_err(|_| Error::Internal("a user's token is not text".to_owned()))
+    }
+}
+
+/// A sign-in has one result: its token is never replaced.
+const USER_TOKEN_VERSION: u64 = 1;
+
+fn user_token_place(key: &crate::port::Key, id: SignInId) -> Place<'_> {
+    let (table, purpose) = (TableName::Main, KeyPurpose::Credential);
+    Place { table, key, id: id.into(), version: USER_TOKEN_VERSION, purpose }
+}
+
 /// Permission to check what identity providers sign with a shared key: opens webhooks' HMAC keys and nothing else.
 #[derive(Clone)]
 pub struct WebhookSecrets(DataKeys);
@@ -145,6 +165,20 @@ impl Sealer {
         let plaintext = fields.to_plaintext().map_err(|error| Error::Internal(error.to_string()))?;
         let sealed = seal(&data_key, &place, plaintext.expose_secret(), ports.rng.as_ref())?;
         Ok(SealedCredential { id, app_id: app, seal_version, sealed })
+    }
+
+    /// Seals the token of somebody who has signed in, for the item of the sign-in.
+    pub(crate) async fn seal_user_token(
+        &self,
+        ports: &Ports,
+        sign_in: &SignIn,
+        token: &Secret<String>,
+    ) -> Result<Sealed> {
+        let context = context(sign_in.org_id, sign_in.app_id, KeyPurpose::Credential);
+        let data_key = self.0.for_sealing(&context, ports.new_id()?).await?;
+        let key = keyspace::sign_in(sign_in.id);
+        let place = user_token_place(&key, sign_in.id);
+        Ok(seal(&data_key, &place, token.expose_secret().as_bytes(), ports.rng.as_ref())?)
     }
 
     pub async fn seal_webhook_secret(

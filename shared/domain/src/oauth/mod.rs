@@ -20,6 +20,7 @@ mod reply;
 mod revoke;
 mod scrub;
 mod send;
+mod sign_in;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ pub use error::{CONFIGURATION, EngineError, ExchangeError, RevokeError};
 pub use lookup::AccountInfo;
 pub use names::STEP_NAMES;
 pub use reply::Tokens;
+pub use sign_in::{CodeForIdToken, IdToken, UserInfo};
 pub use template::{Bound, Resolve, Template, TemplateError};
 pub use token::{CurrentTokens, Engine, NotObtained, Obtained};
 pub use values::{ValueError, Values};

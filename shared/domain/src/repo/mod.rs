@@ -17,6 +17,7 @@ mod operators;
 mod provider_configs;
 mod revocations;
 mod secrets;
+mod sign_ins;
 mod users;
 
 use alter_api_types::AppId;
@@ -40,6 +41,7 @@ pub use operators::OperatorTokens;
 pub use provider_configs::ProviderConfigs;
 pub use revocations::Revocations;
 pub use secrets::ManagedSecrets;
+pub use sign_ins::SignIns;
 pub use users::{Deprovisions, Users};
 
 use crate::{

@@ -71,7 +71,7 @@ impl fmt::Debug for SessionToken {
 pub struct Browser(Zeroizing<[u8; 32]>);
 
 impl Browser {
-    pub(super) fn mint(rng: &dyn Rng) -> Result<Self> {
+    pub(in crate::flow) fn mint(rng: &dyn Rng) -> Result<Self> {
         let mut bytes = Zeroizing::new([0u8; 32]);
         rng.fill(bytes.as_mut_slice())?;
         Ok(Self(bytes))
@@ -98,12 +98,12 @@ impl Browser {
         URL_SAFE_NO_PAD.encode(self.derive(b"form", session.as_bytes()))
     }
 
-    pub(super) fn digest(&self) -> String {
+    pub(in crate::flow) fn digest(&self) -> String {
         hex_digest(self.0.as_slice())
     }
 
     /// In constant time.
-    pub(super) fn has_digest(&self, stored: &str) -> bool {
+    pub(in crate::flow) fn has_digest(&self, stored: &str) -> bool {
         self.digest().as_bytes().ct_eq(stored.as_bytes()).into()
     }
 
@@ -112,8 +112,14 @@ impl Browser {
     }
 
     /// The PKCE verifier (RFC 7636 section 4.1) of the authorization request with this `state`: 43 characters.
-    pub(super) fn verifier(&self, state: &str) -> Zeroizing<String> {
+    pub(in crate::flow) fn verifier(&self, state: &str) -> Zeroizing<String> {
         Zeroizing::new(URL_SAFE_NO_PAD.encode(self.derive(b"pkce", state.as_bytes())))
+    }
+
+    /// The `nonce` of a sign-in with this `state`: 43 characters. A token that was made for another browser's request does not
+    /// have it (OpenID Connect Core 1.0 section 15.5.2).
+    pub(in crate::flow) fn nonce(&self, state: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.derive(b"oidc", state.as_bytes()))
     }
 
     fn derive(&self, purpose: &[u8; 4], input: &[u8]) -> [u8; 32] {
@@ -133,7 +139,7 @@ impl fmt::Debug for Browser {
 }
 
 /// The S256 challenge of a verifier (RFC 7636 section 4.2).
-pub(super) fn challenge(verifier: &str) -> String {
+pub(in crate::flow) fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
 }
 
@@ -144,7 +150,7 @@ pub(super) fn fresh_state(rng: &dyn Rng) -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-pub(super) fn hex_digest(bytes: &[u8]) -> String {
+pub(in crate::flow) fn hex_digest(bytes: &[u8]) -> String {
     hex::encode(digest::digest(&digest::SHA256, bytes))
 }
 
@@ -184,6 +190,8 @@ mod tests {
         assert_ne!(*two.verifier("s"), *one.verifier("s"));
         assert_ne!(*one.verifier("t"), *one.verifier("s"));
         assert_eq!(one.verifier("s").len(), 43);
+        assert_ne!(one.nonce("s"), *one.verifier("s"), "the identity provider is told the nonce");
+        assert_ne!(one.nonce("s"), two.nonce("s"));
         let id = Uuid::from_u128(1).into();
         assert!(one.checks_form_token(id, &back.form_token(id)));
         assert!(!one.checks_form_token(id, &two.form_token(id)));

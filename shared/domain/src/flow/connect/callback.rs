@@ -152,7 +152,10 @@ const CLIENT_REFUSED: &str =
     "The service does not accept the app's registration. Only the app's operator can change that.";
 
 /// A parameter that may be there once (RFC 6749 section 3.1).
-fn single<'p>(params: &'p [(String, String)], name: &str) -> Result<Option<&'p str>, ConnectError> {
+pub(in crate::flow) fn single<'p>(
+    params: &'p [(String, String)],
+    name: &str,
+) -> Result<Option<&'p str>, ConnectError> {
     let mut found = params.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
     match (found.next(), found.next()) {
         (_, Some(_)) => Err(ConnectError::Mismatch("a parameter is given twice")),

@@ -20,6 +20,9 @@ use std::{sync::Arc, time::Duration};
 
 use alter_api_types::{AppId, ConnectSessionId};
 
+pub(in crate::flow) use browser::{challenge, hex_digest};
+pub(in crate::flow) use callback::single;
+
 pub use begin::{Begun, FieldProblem};
 pub use browser::{Browser, SessionToken, TOKEN_PREFIX};
 pub use callback::Redirect;

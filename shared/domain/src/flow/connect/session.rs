@@ -7,7 +7,7 @@ use alter_api_types::GrantId;
 use super::{Browser, ConnectError, ConnectService, SessionToken, public_url::origin_of};
 use crate::{
     error::{Error, Result},
-    flow::{Caller, Subject, recorded},
+    flow::{Caller, Subject, identity::Identified, recorded},
     model::{
         ConnectSession, ConnectionState, EventKind, Grant, GrantStatus, Principal, Progress, ProviderConfig,
         SESSION_LIFETIME, SessionProvider, SessionTerms, Surface, label,
@@ -38,11 +38,12 @@ pub struct NewSession {
 const MAX_PROVIDERS: usize = 100;
 
 impl ConnectService {
-    /// Makes a session for the app whose key asks.
+    /// Makes a session for the app whose key asks: for the user whom it names by their token, else for the app itself.
     pub async fn create_session(
         &self,
         caller: &Caller,
         new: NewSession,
+        user: Option<&Identified>,
     ) -> Result<(ConnectSession, SessionToken)> {
         let table = self.ports.table.as_ref();
         let now = self.ports.clock.now();
@@ -57,7 +58,7 @@ impl ConnectService {
             ));
         }
         let repaired = match new.repair {
-            Some(id) => Some(self.repairable(caller, id).await?),
+            Some(id) => Some(self.repairable(caller, id, user).await?),
             None => None,
         };
         let configs = self.offered(caller, new.providers, repaired.as_ref().map(|(grant, _)| grant)).await?;
@@ -74,7 +75,11 @@ impl ConnectService {
             app_id: caller.app_id,
             token_digest: token.digest(),
             providers,
-            principal: repaired.map_or(Principal::System, |(grant, _)| grant.principal),
+            principal: match (repaired, user) {
+                (Some((grant, _)), _) => grant.principal,
+                (None, Some(user)) => user.principal(),
+                (None, None) => Principal::System,
+            },
             actor: caller.actor(),
             terms,
             return_url: new.return_url,
@@ -88,6 +93,7 @@ impl ConnectService {
             expires_at: now.checked_add(SESSION_LIFETIME).map_err(|e| Error::Internal(e.to_string()))?,
         };
         let mut subject = created(&session);
+        subject.user_id = user.map(Identified::user_id);
         subject.detail.extend(new.metadata);
         recorded(&self.ports, subject, ConnectSessions(table).create(&session)).await?;
         Ok((session, token))
@@ -129,12 +135,19 @@ impl ConnectService {
     }
 
     /// A grant that the caller may have renewed, and the scopes of its connection.
-    async fn repairable(&self, caller: &Caller, id: GrantId) -> Result<(Grant, Vec<String>)> {
+    async fn repairable(
+        &self,
+        caller: &Caller,
+        id: GrantId,
+        user: Option<&Identified>,
+    ) -> Result<(Grant, Vec<String>)> {
         let table = self.ports.table.as_ref();
         let grant = Grants(table).get(caller.app_id, id).await?.value;
         // An agent's own key has the agent's grants renewed and no other's.
         let addressable =
             caller.agent_key().is_none_or(|agent_id| grant.principal == Principal::Agent { agent_id });
+        // A user's token has the user's own grants renewed: a group's is not one member's to put another account behind.
+        let addressable = addressable && user.is_none_or(|user| grant.principal == user.principal());
         let live = grant.status(self.ports.clock.now()) == GrantStatus::Active;
         let connection_id = grant.source.connection_id().filter(|_| addressable && live);
         let connection_id = connection_id.ok_or_else(Error::grant_not_found)?;

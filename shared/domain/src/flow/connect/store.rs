@@ -3,6 +3,7 @@
 mod account;
 mod discard;
 mod tokens;
+mod user;
 
 use std::collections::BTreeMap;
 
@@ -101,6 +102,10 @@ impl ConnectService {
         now: Timestamp,
     ) -> Result<Kept> {
         let Ok(policy) = session.value.terms.policy(now) else { return Ok(NO_TERM) };
+        let admission = match self.admission(&session.value.principal).await? {
+            Ok(admission) => admission,
+            Err(refused) => return Ok(refused),
+        };
         let fields = token_fields(&fresh.obtained.tokens, None)?;
         let connection = Connection {
             live_grants: 1,
@@ -113,6 +118,7 @@ impl ConnectService {
         let due = keep_alive_at(fresh.provider, &connection.tokens);
         let mut ops = Connections::create_ops(&connection, &tokens, &grant, due)?;
         ops.push(progress_op(session.clone(), &connection, &grant, Operation::Creation, now)?);
+        ops.extend(admission);
         let mut created = grant_created(org, &grant, session.value.actor.clone(), Surface::Connect);
         created.actor.ip = fresh.ip.map(|ip| ip.to_string());
         created.detail = detail(&session.value, &connection);
@@ -130,6 +136,10 @@ impl ConnectService {
         now: Timestamp,
     ) -> Result<Kept> {
         let Ok(policy) = session.value.terms.policy(now) else { return Ok(NO_TERM) };
+        let admission = match self.admission(&session.value.principal).await? {
+            Ok(admission) => admission,
+            Err(refused) => return Ok(refused),
+        };
         let version = connection.version;
         // The one grant that there is may be narrowed; others are not this visit's to narrow.
         let shared = grant.is_none() || connection.value.live_grants > 1;
@@ -163,6 +173,7 @@ impl ConnectService {
         }
         ops.extend(grant_ops);
         ops.push(progress_op(session.clone(), &stored.value, &named, operation, now)?);
+        ops.extend(admission);
         let about = detail(&session.value, &stored.value);
         let mut renewal = subject(&session.value, EventKind::ConnectionRenewed, fresh.ip, about.clone());
         renewal.grant = Some(GrantRef::from(&named));

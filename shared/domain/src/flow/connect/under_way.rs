@@ -25,7 +25,7 @@ impl UnderWay {
         self.0.wait().await;
     }
 
-    pub(super) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    pub(in crate::flow) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {

@@ -5,12 +5,28 @@
 //! each time, and decides.
 
 mod admit;
+mod deliveries;
 mod deprovision;
+mod events;
+mod people;
+mod settings;
+pub mod sign_in;
 
 use std::sync::Arc;
 
 use alter_api_types::{AppId, UserId};
 use serde::de::DeserializeOwned;
+
+pub use deliveries::{Taken, WebhookService};
+pub use people::{
+    Member, MemberFilter, MemberStatus, deprovision_user, get_member, list_members, reactivate_user,
+    suspend_user,
+};
+pub use settings::{
+    ClaimChange, IdentityProviderChange, NewIdentityProvider, NewWebhook, add_identity_provider,
+    disable_webhook, discover_identity_provider, remove_identity_provider, remove_sign_in_client,
+    set_sign_in_client, set_webhook, update_identity_provider, webhook_address,
+};
 
 pub(crate) use deprovision::{about, departure, follow_up, signal_departure};
 
