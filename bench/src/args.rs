@@ -9,6 +9,7 @@ Measures what a call through the vault costs.
   alter-bench micro                 the parts of a call, in microseconds
   alter-bench grants [OPTIONS]      the vault with 10,000 and with 1,000,000 grants
   alter-bench connections [OPTIONS] a call through an OAuth connection beside one with a managed secret
+  alter-bench users [OPTIONS]       a call by provider and user token beside one by grant id
   alter-bench upstream              the provider that the calls go to, as a process of its own
   alter-bench proxy ADDRESS         the bare reverse proxy, as a process of its own
 
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Compare(Options),
     Grants(Options),
     Connections(Options),
+    Users(Options),
 }
 
 pub(crate) struct Options {
@@ -81,6 +83,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         ["micro"] => Ok(Command::Micro),
         ["grants", rest @ ..] => options(vault, rest).map(Command::Grants),
         ["connections", rest @ ..] => options(vault, rest).map(Command::Connections),
+        ["users", rest @ ..] => options(vault, rest).map(Command::Users),
         rest => options(vault, rest).map(Command::Compare),
     }
 }
@@ -132,6 +135,7 @@ mod tests {
         assert_eq!(options.vault, Some("/x".into()));
         assert_eq!((options.rounds, options.connections, options.million), (2, vec![1, 4], true));
         assert!(matches!(parsed("--vault /x grants --grants 5"), Ok(Command::Grants(o)) if o.grants == 5));
+        assert!(matches!(parsed("users --rounds 3"), Ok(Command::Users(o)) if o.rounds == 3));
         assert!(matches!(parsed(""), Ok(Command::Compare(o)) if o.vault.is_none()));
         for line in
             ["--rounds", "--rounds x", "--rounds 0", "--connections 0", "--fast", "proxy", "proxy here"]

@@ -12,17 +12,32 @@ use crate::Failure;
 
 /// `POST`s JSON with an operator's token and returns the JSON of a success.
 pub(crate) fn post(address: SocketAddr, path: &str, token: &str, body: &Value) -> Result<Value, Failure> {
+    send(address, Method::POST, path, token, body.to_string())
+}
+
+/// Reads with an operator's token.
+pub(crate) fn get(address: SocketAddr, path: &str, token: &str) -> Result<Value, Failure> {
+    send(address, Method::GET, path, token, String::new())
+}
+
+fn send(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    token: &str,
+    body: String,
+) -> Result<Value, Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let stream = tokio::net::TcpStream::connect(address).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let request = Request::builder()
-            .method(Method::POST)
+            .method(method)
             .uri(path)
             .header(header::HOST, address.to_string())
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body.to_string())))?;
+            .body(Full::new(Bytes::from(body)))?;
         let response = sender.send_request(request).await?;
         let status = response.status();
         let bytes = response.into_body().collect().await?.to_bytes();

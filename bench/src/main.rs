@@ -8,6 +8,7 @@ mod connections;
 mod disk;
 mod gateway;
 mod grants;
+mod issuer;
 mod load;
 mod memory;
 mod micro;
@@ -19,7 +20,9 @@ mod report;
 mod rounds;
 mod sign;
 mod stats;
+mod tokens;
 mod upstream;
+mod users;
 mod vault;
 
 use std::process::ExitCode;
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Ok(Command::Compare(options)) => rounds::run(&options),
         Ok(Command::Grants(options)) => grants::run(&options),
         Ok(Command::Connections(options)) => connections::run(&options),
+        Ok(Command::Users(options)) => users::run(&options),
         Err(text) => Err(text.into()),
     };
     match result {

@@ -13,7 +13,7 @@ use alter_domain::{
         Grant, GrantPolicy, GrantSource, GrantState, KeyHolder, ManagedSecret, Principal, Scopes,
         SealedCredential,
     },
-    policy::{Facts, Source, authorize},
+    policy::{Facts, InName, Owner, Source, authorize},
     port::{Clock as _, Key, KeyPurpose, SeededRng, SystemClock, TableName, WrappedKey},
     redact::Redactor,
     repo::Credentials,
@@ -26,6 +26,7 @@ use crate::{
     Failure,
     sign::{Nonces, VaultCall},
     stats::median,
+    tokens,
 };
 
 const BATCHES: usize = 25;
@@ -36,6 +37,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     authentication()?;
     envelope()?;
     decision()?;
+    tokens::run()?;
     reply()
 }
 
@@ -101,7 +103,7 @@ fn reply() -> Result<(), Failure> {
 }
 
 /// Prints the median over batches of the mean of a batch.
-fn measure<T>(name: &str, mut work: impl FnMut() -> T) {
+pub(crate) fn measure<T>(name: &str, mut work: impl FnMut() -> T) {
     let batches = (0..BATCHES).map(|_| {
         let begun = Instant::now();
         for _ in 0..PER_BATCH {
@@ -184,6 +186,7 @@ fn facts(now: Timestamp) -> Result<Facts, Failure> {
         source: Some(Source::Secret(Arc::new(secret))),
         credential: Some(Arc::new(credential)),
         agent: None,
+        name: InName::Caller(Owner::Unread),
         by_provider: None,
     })
 }

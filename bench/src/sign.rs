@@ -13,6 +13,7 @@ use alter_domain::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::Full;
+use serde_json::{Value, json};
 
 use crate::Failure;
 
@@ -42,17 +43,29 @@ impl VaultCall {
         grants: &[String],
         upstream: &str,
     ) -> Result<Self, Failure> {
+        let asks: Vec<Value> = grants.iter().map(|grant| json!({ "grant_id": grant })).collect();
+        Self::asking(plain_key, &asks, upstream)
+    }
+
+    /// The same by whatever else names a grant: the members of each of these go into a request.
+    pub(crate) fn asking(
+        plain_key: &Secret<String>,
+        asks: &[Value],
+        upstream: &str,
+    ) -> Result<Self, Failure> {
         let key = key_text::parse(plain_key.expose_secret()).ok_or("the vault's key is no key")?;
-        let body = |grant: &String| {
-            let url = format!("{upstream}{PATH}");
-            let body =
-                serde_json::json!({ "method": "GET", "url": url, "grant_id": grant, "reason": "measuring" });
+        let url = format!("{upstream}{PATH}");
+        let body = |ask: &Value| {
+            let mut body = json!({ "method": "GET", "url": url, "reason": "measuring" });
+            if let (Some(body), Some(ask)) = (body.as_object_mut(), ask.as_object()) {
+                body.extend(ask.clone());
+            }
             Bytes::from(body.to_string())
         };
         Ok(Self {
             public_part: key.public_part,
             signing_key: SigningKey::derive(plain_key),
-            bodies: grants.iter().map(body).collect(),
+            bodies: asks.iter().map(body).collect(),
         })
     }
 

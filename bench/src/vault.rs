@@ -116,7 +116,7 @@ pub(crate) fn token_file(data: &Path) -> PathBuf {
 }
 
 /// The answer must be the upstream's own, and not merely a 200.
-fn prove(target: &Target) -> Result<(), Failure> {
+pub(crate) fn prove(target: &Target) -> Result<(), Failure> {
     let (status, body) = once(target)?;
     let shown = String::from_utf8_lossy(&body);
     let answer: Value =
