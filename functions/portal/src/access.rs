@@ -5,8 +5,8 @@ use std::{marker::PhantomData, net::IpAddr};
 use alter_api_types::{AppId, OrgId};
 use alter_domain::{
     Error, Result,
-    flow::{authenticate_operator, operator_actor},
-    model::{Actor, App, OperatorToken, Permission},
+    flow::{Change, authenticate_operator, operator_actor},
+    model::{Actor, App, OperatorToken, Permission, Surface},
     repo::{Apps, Stored},
     web::PeerIp,
 };
@@ -70,6 +70,12 @@ impl<P> InApp<P> {
 
     pub(crate) fn actor(&self) -> Actor {
         self.operator.actor()
+    }
+
+    /// Who changes what, for a flow.
+    pub(crate) fn change(&self) -> Change {
+        let (org_id, app_id) = self.ids();
+        Change { org_id, app_id, actor: self.actor(), surface: Surface::Portal }
     }
 }
 

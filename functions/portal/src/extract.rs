@@ -2,9 +2,10 @@
 
 use std::{convert::Infallible, str::FromStr};
 
-use alter_api_types::{AgentId, AppId, EventId, GrantId, KeyId, PatId, SecretId};
+use alter_api_types::{AgentId, AppId, EventId, GrantId, KeyId, PatId, SecretId, UserId};
 use alter_domain::{
     Error, Result,
+    model::WebhookKind,
     web::{read_body, read_json},
 };
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
@@ -47,6 +48,17 @@ impl FromStr for ProviderId {
     }
 }
 
+/// A kind of webhook; there are no others.
+pub(crate) struct Kind(pub(crate) WebhookKind);
+
+impl FromStr for Kind {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        WebhookKind::parse(text).map(Self).ok_or(())
+    }
+}
+
 macro_rules! path_ids {
     ($($id:ty, $parameter:literal => $missing:expr;)*) => {$(
         impl PathId for $id {
@@ -69,6 +81,8 @@ path_ids! {
     ProviderId, "provider_id" => Error::NotFound("provider");
     Slug, "slug" => Error::NotFound("template");
     EventId, "event_id" => Error::NotFound("audit event");
+    UserId, "user_id" => Error::NotFound("user");
+    Kind, "kind" => Error::NotFound("webhook");
 }
 
 impl<T: PathId> FromRequestParts<PortalState> for Named<T> {

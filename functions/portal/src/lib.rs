@@ -1,9 +1,10 @@
 //! The operator's JSON API under `/portal/v1`: apps, keys, agents, managed secrets, OAuth
-//! providers, grants, operator tokens, the record.
+//! providers, grants, identity providers and their users, operator tokens, the record.
 //!
 //! Who calls it: operators with a token (`alter_pat_…`), through the command line or a client of their own. What it may
-//! touch: configuration, and the vault table through a [`Sealer`]: it stores credentials and cannot open one. No answer
-//! carries a credential; a fresh key or token is shown once, in the answer that makes it.
+//! touch: configuration, and the vault table through a [`Sealer`]: it stores credentials and cannot open one. It asks issuers
+//! for their public documents, and sends no credential anywhere. No answer carries a credential; a fresh key or token is shown
+//! once, in the answer that makes it.
 
 mod access;
 mod agents;
@@ -11,6 +12,9 @@ mod apps;
 mod audit;
 mod extract;
 mod grants;
+mod identity;
+mod identity_input;
+mod identity_view;
 mod input;
 mod keys;
 mod openapi;
@@ -20,12 +24,14 @@ mod providers;
 mod secrets;
 mod templates;
 mod tokens;
+mod users;
 mod view;
 
 use std::sync::Arc;
 
 use alter_domain::{
     egress::EgressRules,
+    port::HttpClient,
     state::{Ports, Sealer},
 };
 use axum::{Router, handler::Handler, routing::MethodRouter};
@@ -40,13 +46,21 @@ pub struct PortalState {
     pub sealer: Sealer,
     /// Where providers send people back to: an origin, perhaps with a path, without a slash at its end.
     pub public_url: Arc<str>,
-    /// What an operator's own definition of a provider may name.
+    /// What an operator's own definition of a provider may name, and what an issuer may be.
     pub rules: EgressRules,
+    /// Fetches what issuers publish.
+    pub http: Arc<dyn HttpClient>,
 }
 
 impl PortalState {
-    pub fn new(ports: Ports, sealer: Sealer, public_url: &str, rules: EgressRules) -> Self {
-        Self { ports, sealer, public_url: public_url.trim_end_matches('/').into(), rules }
+    pub fn new(
+        ports: Ports,
+        sealer: Sealer,
+        public_url: &str,
+        rules: EgressRules,
+        http: Arc<dyn HttpClient>,
+    ) -> Self {
+        Self { ports, sealer, public_url: public_url.trim_end_matches('/').into(), rules, http }
     }
 }
 
@@ -67,6 +81,10 @@ macro_rules! each_route {
             secrets::list, secrets::create, secrets::get, secrets::update, secrets::delete, secrets::replace,
             providers::list_known, providers::get_known, providers::list, providers::add, providers::get,
             providers::update, providers::delete, providers::set_secret, providers::enable, providers::disable,
+            identity::get, identity::add, identity::update, identity::remove, identity::discover,
+            identity::set_client, identity::remove_client,
+            identity::webhooks, identity::set_webhook, identity::disable_webhook,
+            users::list, users::get, users::suspend, users::reactivate, users::deprovision,
             grants::list, grants::create, grants::get, grants::revoke,
             audit::list, audit::export, audit::get, audit::list_of_org, audit::export_of_org,
         }

@@ -60,7 +60,8 @@ pub(crate) async fn document() -> impl IntoResponse {
     components(schemas(
         alter_api_types::ErrorBody,
         alter_api_types::portal::GrantStatus,
-        alter_api_types::portal::PrincipalType
+        alter_api_types::portal::PrincipalType,
+        alter_api_types::portal::UserStatus
     ))
 )]
 struct Base;
@@ -85,6 +86,8 @@ fn complete(path: &str, operation: &mut Operation) {
             "pat_id" => "`operator_token_not_found`",
             "provider_id" => "`provider_not_found`",
             "event_id" => "`audit_event_not_found`",
+            "user_id" => "`user_not_found`",
+            "kind" => "`webhook_not_found`",
             _ => "`template_not_found`",
         });
     }

@@ -7,10 +7,10 @@ use alter_api_types::{
 use alter_domain::{
     Error, Result, catalogue,
     flow::{
-        Change, Removal, add_provider, delete_provider, provider_usage, set_client_secret, switch_provider,
+        Removal, add_provider, delete_provider, provider_usage, set_client_secret, switch_provider,
         update_provider,
     },
-    model::{ProviderConfig, Surface},
+    model::ProviderConfig,
     repo::{Listed, ProviderConfigs},
 };
 use axum::{Json, extract::State};
@@ -99,8 +99,8 @@ pub(crate) async fn add(
     Body(body): Body<AddProvider>,
 ) -> Result<(StatusCode, Json<ProviderView>)> {
     let new = input::new_provider(body)?;
-    let change = change(&access);
-    let config = add_provider(&portal.ports, &portal.sealer, portal.rules, new, change).await?;
+    let (ports, sealer) = (&portal.ports, &portal.sealer);
+    let config = add_provider(ports, sealer, portal.rules, new, access.change()).await?;
     Ok((StatusCode::CREATED, Json(counted(&portal, config, COUNTED).await?)))
 }
 
@@ -134,7 +134,7 @@ pub(crate) async fn update(
     Body(body): Body<UpdateProvider>,
 ) -> Result<Json<ProviderView>> {
     let new = input::provider_change(body)?;
-    let config = update_provider(&portal.ports, portal.rules, &id.0, new, change(&access)).await?;
+    let config = update_provider(&portal.ports, portal.rules, &id.0, new, access.change()).await?;
     counted(&portal, config, COUNTED).await.map(Json)
 }
 
@@ -153,7 +153,7 @@ pub(crate) async fn set_secret(
 ) -> Result<Json<ProviderView>> {
     let secret = input::secret(body.client_secret, body.private_key);
     let (ports, sealer) = (&portal.ports, &portal.sealer);
-    let config = set_client_secret(ports, sealer, &id.0, secret, change(&access)).await?;
+    let config = set_client_secret(ports, sealer, &id.0, secret, access.change()).await?;
     counted(&portal, config, COUNTED).await.map(Json)
 }
 
@@ -167,7 +167,7 @@ pub(crate) async fn enable(
     access: InApp<Write>,
     Named(id): Named<ProviderId>,
 ) -> Result<Json<ProviderView>> {
-    let config = switch_provider(&portal.ports, &id.0, true, change(&access)).await?;
+    let config = switch_provider(&portal.ports, &id.0, true, access.change()).await?;
     counted(&portal, config, COUNTED).await.map(Json)
 }
 
@@ -183,7 +183,7 @@ pub(crate) async fn disable(
     access: InApp<Write>,
     Named(id): Named<ProviderId>,
 ) -> Result<Json<ProviderView>> {
-    let config = switch_provider(&portal.ports, &id.0, false, change(&access)).await?;
+    let config = switch_provider(&portal.ports, &id.0, false, access.change()).await?;
     counted(&portal, config, COUNTED).await.map(Json)
 }
 
@@ -213,13 +213,8 @@ pub(crate) async fn delete(
     Params(params): Params<DeleteParams>,
 ) -> Result<Json<ProviderView>> {
     let removal = Removal { force: params.force, abandon_revocations: params.abandon_revocations };
-    let config = delete_provider(&portal.ports, &id.0, removal, change(&access)).await?;
+    let config = delete_provider(&portal.ports, &id.0, removal, access.change()).await?;
     counted(&portal, config, COUNTED).await.map(Json)
-}
-
-fn change<P>(access: &InApp<P>) -> Change {
-    let (org_id, app_id) = access.ids();
-    Change { org_id, app_id, actor: access.actor(), surface: Surface::Portal }
 }
 
 /// The answer, with what is behind the provider.

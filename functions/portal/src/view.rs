@@ -239,7 +239,7 @@ fn provider_revocation(receipt: &Receipt) -> ProviderRevocation {
     ProviderRevocation { status, at, reason }
 }
 
-fn surface(surface: model::Surface) -> Surface {
+pub(crate) fn surface(surface: model::Surface) -> Surface {
     match surface {
         model::Surface::Sdk => Surface::Sdk,
         model::Surface::Portal => Surface::Portal,

@@ -5,6 +5,7 @@
 
 mod apps;
 mod grants;
+mod identity;
 mod keys;
 mod providers;
 mod secrets;
@@ -16,6 +17,11 @@ pub use apps::{AgentStatus, AgentView, AppStatus, AppView, CreateAgent, CreateAp
 pub use grants::{
     BaseGrant, ConnectionView, CreateGrant, GrantKind, GrantPolicyInput, GrantPolicyView, GrantStatus,
     GrantView, PrincipalType, PrincipalView, ProviderRevocation, RevocationStatus, RevokeGrant, Surface,
+};
+pub use identity::{
+    AddIdentityProvider, ClaimsInput, ClaimsView, DeprovisionView, DiscoverIdentityProvider, DiscoveredView,
+    IdentityProviderView, IdpType, SetSignInClient, SetWebhook, SignInClientView, UpdateIdentityProvider,
+    UserStatus, UserView, WebhookKind, WebhookList, WebhookSecretSource, WebhookSet, WebhookView,
 };
 pub use keys::{KeyStatus, KeyView, MintKey, MintedKey, RotateKey, RotatedKey};
 pub use providers::{

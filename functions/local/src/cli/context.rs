@@ -92,6 +92,7 @@ impl Context {
             // For people there is one thing, whose fields need no prefix.
             answer.inline("key");
             answer.inline("token");
+            answer.inline("webhook");
         }
         self.printer.show(&answer).map_err(|error| match error.is_broken_pipe() {
             true => CliError::failure("output", error.message).hint(lost),

@@ -29,7 +29,7 @@ pub(crate) use connect::{create_session, poll_session};
 pub(crate) use context::{Context, Environment};
 pub(crate) use error::{CliError, Result};
 pub(crate) use http::{BaseUrl, HttpClient, read_all};
-pub(crate) use input::SaveFile;
+pub(crate) use input::{SaveFile, on_the_wire};
 pub(crate) use json::Json;
 pub(crate) use portal::{Paging, Portal, id_of};
 pub(crate) use serve::{DurabilityArg, Signals};
@@ -37,7 +37,7 @@ pub(crate) use sign::{Caller, TargetArgs};
 pub(crate) use table::{Column, render};
 pub(crate) use terminal::{Style, Terminal, plain};
 
-use noun::{agent, app, audit, grant, key, provider, secret, token};
+use noun::{agent, app, audit, grant, idp, key, provider, secret, token, user};
 use output::Format;
 use terminal::plain_lines;
 
@@ -149,6 +149,12 @@ pub(crate) enum Command {
     /// OAuth providers: where end users connect their accounts
     #[command(subcommand, after_help = provider::EXAMPLES)]
     Provider(provider::ProviderCommand),
+    /// The app's identity provider: who its users are, and who has left
+    #[command(subcommand, after_help = idp::EXAMPLES)]
+    Idp(idp::IdpCommand),
+    /// End users of the app, as its identity provider names them
+    #[command(subcommand, after_help = user::EXAMPLES)]
+    User(user::UserCommand),
     /// Grants: who may use which secret, and until when
     #[command(subcommand, after_help = grant::EXAMPLES)]
     Grant(grant::GrantCommand),
@@ -239,6 +245,8 @@ fn dispatch(cli: Cli, environment: Environment) -> Result<u8> {
                 Command::Agent(command) => agent::run(&context, command).await?,
                 Command::Secret(command) => secret::run(&context, command).await?,
                 Command::Provider(command) => provider::run(&context, command).await?,
+                Command::Idp(command) => idp::run(&context, command).await?,
+                Command::User(command) => user::run(&context, command).await?,
                 Command::Grant(command) => grant::run(&context, command).await?,
                 Command::Audit(command) => audit::run(&context, command).await?,
                 Command::Token(command) => token::run(&context, command).await?,

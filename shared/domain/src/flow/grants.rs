@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use alter_api_types::{AppId, GrantId, OrgId, RevocationId, SecretId};
+use alter_api_types::{AppId, GrantId, IdpId, OrgId, RevocationId, SecretId, UserId};
+use futures_util::future::try_join;
 
 use super::{
     Subject,
@@ -16,7 +17,8 @@ use crate::{
         Actor, EventKind, Grant, GrantPolicy, GrantRef, GrantSource, GrantState, ManagedSecret, Principal,
         Surface, label,
     },
-    repo::{Grants, ManagedSecrets, Stored},
+    port::Op,
+    repo::{Grants, IdentityProviders, ManagedSecrets, Stored, Users},
     state::Ports,
 };
 
@@ -48,14 +50,20 @@ pub async fn issue_grant(
     let table = ports.table.as_ref();
     let secret = ManagedSecrets(table).get(app_id, new.secret_id).await?.value;
     let terms = GrantTerms { principal: new.principal, label: new.label, policy: new.policy };
-    let grant = draft_grant(ports, &secret, terms).await?;
+    let (grant, admitted) = draft_grant(ports, org_id, &secret, terms).await?;
     let subject = grant_created(org_id, &grant, actor, surface);
-    recorded(ports, subject, Grants(table).create(&grant)).await?;
+    recorded(ports, subject, Grants(table).create(&grant, admitted)).await?;
     Ok(grant)
 }
 
-/// A grant as it would be written, with everything checked that can be checked before.
-pub(super) async fn draft_grant(ports: &Ports, secret: &ManagedSecret, terms: GrantTerms) -> Result<Grant> {
+/// A grant as it would be written, with everything checked that can be checked before, and what has to hold still when it is.
+pub(super) async fn draft_grant(
+    ports: &Ports,
+    org_id: OrgId,
+    secret: &ManagedSecret,
+    terms: GrantTerms,
+) -> Result<(Grant, Option<Op>)> {
+    let mut admitted = None;
     match &terms.principal {
         Principal::Agent { agent_id } => drop(live_agent(ports, secret.app_id, *agent_id).await?),
         Principal::Group { external_group_id, .. }
@@ -63,7 +71,9 @@ pub(super) async fn draft_grant(ports: &Ports, secret: &ManagedSecret, terms: Gr
         {
             return Err(Error::field("invalid_principal", "external_group_id has 1 to 255 characters."));
         }
-        Principal::User { .. } | Principal::Group { .. } | Principal::System => {}
+        Principal::User { user_id } => admitted = user(ports, (org_id, secret.app_id), *user_id).await?,
+        Principal::Group { idp_id, .. } => group_of(ports, secret.app_id, *idp_id).await?,
+        Principal::System => {}
     }
     let needs_label = matches!(terms.principal, Principal::User { .. } | Principal::Group { .. });
     let label = terms.label.as_deref().map(label).transpose()?;
@@ -73,7 +83,7 @@ pub(super) async fn draft_grant(ports: &Ports, secret: &ManagedSecret, terms: Gr
             "A user's or group's grant needs a label: people read it in the Wallet.",
         ));
     }
-    Ok(Grant {
+    let grant = Grant {
         id: ports.new_id()?,
         app_id: secret.app_id,
         source: GrantSource::ManagedSecret { secret_id: secret.id },
@@ -84,7 +94,34 @@ pub(super) async fn draft_grant(ports: &Ports, secret: &ManagedSecret, terms: Gr
         policy: terms.policy,
         state: GrantState::Active,
         created_at: ports.clock.now(),
-    })
+    };
+    Ok((grant, admitted))
+}
+
+/// The user, if there is one, may be acted for, and must be still when the grant is written: a grant that came behind a
+/// departure would outlive it. Where the app has an identity provider, there must be one.
+async fn user(ports: &Ports, (org, app): (OrgId, AppId), id: UserId) -> Result<Option<Op>> {
+    let table = ports.table.as_ref();
+    let (users, idps) = (Users(table), IdentityProviders(table));
+    let (user, idp) = try_join(users.find(id), idps.find(app)).await?;
+    match (user.filter(|user| user.value.org_id == org), idp) {
+        (Some(user), _) => {
+            user.value.admitted()?;
+            Ok(Some(Users::check(id, user.version)))
+        }
+        (None, Some(_)) => Err(Error::field("invalid_principal", "The app's organization has no such user.")),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Groups are those of the app's own identity provider.
+async fn group_of(ports: &Ports, app: AppId, idp_id: IdpId) -> Result<()> {
+    match IdentityProviders(ports.table.as_ref()).find(app).await? {
+        Some(idp) if idp.value.id != idp_id => {
+            Err(Error::field("invalid_principal", "idp_id is not that of the app's identity provider."))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn grant_created(org_id: OrgId, grant: &Grant, actor: Actor, surface: Surface) -> Subject {

@@ -285,7 +285,7 @@ fn switched(ports: &Ports, config: Stored<ProviderConfig>, enabled: bool) -> Res
 }
 
 /// Seals under the next version of what was there, or under a new id.
-async fn seal(
+pub(super) async fn seal(
     ports: &Ports,
     sealer: &Sealer,
     change: &Change,

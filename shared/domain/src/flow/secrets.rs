@@ -16,6 +16,7 @@ use crate::{
     model::{
         Actor, EventKind, Grant, GrantState, ManagedSecret, SealedCredential, Surface, name, slug_from_name,
     },
+    port::Op,
     repo::{Credentials, Grants, ManagedSecrets, ProviderConfigs, Stored},
     state::{Ports, Sealer},
 };
@@ -79,7 +80,7 @@ pub async fn create_secret(
     };
     check(&secret)?;
     let mut grant = match new.grant {
-        Some(terms) => Some(draft_grant(ports, &secret, terms).await?),
+        Some(terms) => Some(draft_grant(ports, org_id, &secret, terms).await?),
         None => None,
     };
     let place = (secret.credential_id, secret.seal_version);
@@ -92,11 +93,11 @@ pub async fn create_secret(
         {
             continue;
         }
-        if let Some(grant) = &mut grant {
+        if let Some((grant, _)) = &mut grant {
             grant.provider_id.clone_from(&secret.slug);
         }
         match store(ports, org_id, &secret, &credential, grant.as_ref(), &actor, surface).await {
-            Ok(()) => return Ok((secret, grant)),
+            Ok(()) => return Ok((secret, grant.map(|(grant, _)| grant))),
             // Somebody took the slug in between: the next number.
             Err(Error::Conflict { code: SLUG_TAKEN, .. }) => {}
             Err(other) => return Err(other),
@@ -208,18 +209,19 @@ async fn store(
     org_id: OrgId,
     secret: &ManagedSecret,
     credential: &SealedCredential,
-    grant: Option<&Grant>,
+    grant: Option<&(Grant, Option<Op>)>,
     actor: &Actor,
     surface: Surface,
 ) -> Result<()> {
     let write = async {
+        let grant = grant.map(|(grant, admitted)| (grant, admitted.as_ref()));
         let created = ManagedSecrets(ports.table.as_ref()).create(secret, credential, grant).await?;
         if created { Ok(()) } else { Err(Error::conflict(SLUG_TAKEN, "The slug is taken.")) }
     };
     let subject = about(EventKind::SecretCreated, org_id, secret, actor.clone(), surface);
     match grant {
         None => recorded(ports, subject, write).await,
-        Some(grant) => {
+        Some((grant, _)) => {
             let of_grant = grant_created(org_id, grant, actor.clone(), surface);
             recorded(ports, subject, recorded(ports, of_grant, write)).await
         }

@@ -71,8 +71,9 @@ impl Grants<'_> {
     }
 
     /// Creates a grant on a managed secret and takes its label among its siblings, or neither. The secret must still be there. Its slug
-    /// tells: it lives as long and is never written again, so that replacing the value meanwhile is no conflict.
-    pub async fn create(&self, grant: &Grant) -> Result<()> {
+    /// tells: it lives as long and is never written again, so that replacing the value meanwhile is no conflict. `admitted` is a
+    /// condition on whom the grant is for.
+    pub async fn create(&self, grant: &Grant, admitted: Option<Op>) -> Result<()> {
         let slug = keyspace::secret_slug(grant.app_id, &grant.provider_id);
         let item = self.0.get(TableName::Main, &slug).await?.ok_or(Error::NotFound("managed secret"))?;
         if Some(decode::<SecretId>(&item)?) != grant.source.secret_id() {
@@ -80,6 +81,7 @@ impl Grants<'_> {
         }
         let mut ops = Self::create_ops(grant)?;
         ops.push(Op::Check { table: TableName::Main, key: slug, expect: Expect::Version(item.version) });
+        ops.extend(admitted);
         match (self.0.transact(ops).await, &grant.label) {
             (Ok(()), _) => Ok(()),
             (Err(StoreError::Conflict), Some(label)) if self.label_taken(grant, label).await? => {

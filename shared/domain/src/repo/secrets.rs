@@ -41,13 +41,13 @@ impl ManagedSecrets<'_> {
         list_page(self.0, &query.limit(limit).cursor(cursor)).await
     }
 
-    /// Creates the secret, its slug and its sealed value together, and a first grant on it if there is one. `Ok(false)`:
-    /// the slug is taken, nothing was written.
+    /// Creates the secret, its slug and its sealed value together, and a first grant on it if there is one, with the condition
+    /// on whom it is for. `Ok(false)`: the slug is taken, nothing was written.
     pub async fn create(
         &self,
         secret: &ManagedSecret,
         credential: &SealedCredential,
-        grant: Option<&Grant>,
+        grant: Option<(&Grant, Option<&Op>)>,
     ) -> Result<bool> {
         let slug = Item::new(keyspace::secret_slug(secret.app_id, &secret.slug), encode(&secret.id)?);
         let mut ops = vec![
@@ -56,9 +56,20 @@ impl ManagedSecrets<'_> {
             Credentials::create(credential)?,
         ];
         // The label of the first grant on a new credential cannot be taken.
-        ops.extend(grant.map(Grants::create_ops).transpose()?.unwrap_or_default());
+        let mut admitted = None;
+        if let Some((grant, condition)) = grant {
+            ops.extend(Grants::create_ops(grant)?);
+            ops.extend(condition.cloned());
+            admitted = condition;
+        }
         match self.0.transact(ops).await {
             Ok(()) => Ok(true),
+            // Whom the grant is for has changed meanwhile; another slug would not help.
+            Err(StoreError::Conflict)
+                if admitted.is_some() && !self.slug_taken(secret.app_id, &secret.slug).await? =>
+            {
+                Err(StoreError::Conflict.into())
+            }
             Err(StoreError::Conflict) => Ok(false),
             Err(other) => Err(other.into()),
         }

@@ -225,18 +225,23 @@ fn only(names: &[&str]) -> Result<String> {
 
 /// Asks on the terminal for the name of what is to go; elsewhere `--yes` has to be given.
 pub(super) fn confirm(name: &str, with: &str) -> Result<()> {
+    confirm_that(&format!("Delete {name} and {with} for good?"), name)
+}
+
+/// The same for what is not called deleting.
+pub(super) fn confirm_that(question: &str, name: &str) -> Result<()> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         return Err(
-            CliError::usage("Deleting cannot be undone, and nobody can be asked.").hint("Give --yes.")
+            CliError::usage("This cannot be undone, and nobody can be asked.").hint("Give --yes.")
         );
     }
-    let _ = write!(std::io::stderr(), "Delete {name} and {with} for good? Type {name} to go on: ");
+    let _ = write!(std::io::stderr(), "{question} Type {name} to go on: ");
     let mut line = String::new();
     stdin.read_line(&mut line)?;
     match line.trim() == name {
         true => Ok(()),
-        false => Err(CliError::failure("not_confirmed", "Nothing was deleted.")),
+        false => Err(CliError::failure("not_confirmed", "Nothing was changed.")),
     }
 }
 

@@ -81,11 +81,13 @@ impl World {
         let account = wire.connect(&dynamodb, Some((&kms, &key)));
         let ports = account.ports().unwrap();
         let sealer = Sealer::new(account.data_keys().unwrap());
+        let nobody = Arc::new(Provider { wire: wire.clone(), reached: Arc::default() });
         let routes = alter_portal::router(PortalState::new(
             ports.clone(),
             sealer,
             "https://vault.example",
             EgressRules::default(),
+            nobody,
         ));
         let portal = edge(SetUp::new(&account).unwrap().before(routes), ports);
         let post = async |path: &str, body: Value| {
