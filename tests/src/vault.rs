@@ -17,11 +17,11 @@ use alter_domain::{
     flow::{
         CallService, Refresher, Relations, Revoker,
         connect::{ConnectService, PublicUrl, UnderWay},
-        identity::IdentityService,
+        identity::{IdentityService, WebhookService},
     },
     oidc::IdentityKeys,
     port::{Clock as _, HttpClient, ManualClock, NonceStore, Rng, SystemRng, Table, TableNonces},
-    state::{CredentialOpener, Ports, Sealer, SigningKeys},
+    state::{CredentialOpener, Ports, Sealer, SigningKeys, WebhookSecrets},
     web,
 };
 use alter_grants::GrantsState;
@@ -256,12 +256,15 @@ impl TestVault {
         let grants =
             GrantsState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let connect = ConnectState { service: connect, signing: signing.clone(), identity: identity.clone() };
-        let revoke = RevokeState { ports: ports.clone(), signing: signing.clone(), identity };
+        let revoke =
+            RevokeState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
+        let webhooks = WebhookService { identity, secrets: WebhookSecrets::new(self.data_keys.clone()) };
         let routes = Router::new()
             .merge(alter_proxy::router(proxy))
             .merge(alter_grants::router(grants))
             .merge(alter_connect::router(connect))
             .merge(alter_revoke::router(revoke))
+            .merge(alter_webhook::router(webhooks))
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
             .merge(alter_portal::router(portal))
             .route("/healthz", routing::get(|| async { Json(serde_json::json!({ "status": "ok" })) }));

@@ -58,6 +58,7 @@ impl Ids {
             .replace("{agent_id}", &self.agent)
             .replace("{secret_id}", &self.secret)
             .replace("{grant_id}", &self.grant)
+            .replace("{idp_id}", &self.grant)
             .replace("{pat_id}", &self.token)
             .replace("{event_id}", &self.event)
             .replace("{slug}", "stripe")
@@ -134,6 +135,12 @@ fn page(method: &'static str, path: &'static str, status: u16) -> Row {
     Row { own: (status, ""), ..public(method, path) }
 }
 
+/// An address of an identity provider's webhook: nobody proves to be one that the vault does not have. Standards that say so
+/// are answered with 400.
+fn webhook(method: &'static str, path: &'static str, status: u16) -> Row {
+    Row { own: (status, "webhook_unauthorized"), ..public(method, path) }
+}
+
 pub(crate) fn table() -> Vec<Row> {
     let bearer = |_: &Ids| {
         json!({ "name": "Fresh", "credential_type": "bearer", "fields": { "token": "a-fresh-token" },
@@ -163,6 +170,13 @@ pub(crate) fn table() -> Vec<Row> {
         page("POST", "/sdk/oauth/connect/{session_id}/finish", 404),
         page("GET", "/sdk/oauth/callback/{app_id}/{provider_id}", 400),
         page("POST", "/sdk/oauth/callback/{app_id}/{provider_id}", 303),
+        webhook("POST", "/webhooks/{idp_id}/auth0", 401),
+        webhook("POST", "/webhooks/{idp_id}/clerk", 401),
+        webhook("POST", "/webhooks/{idp_id}/workos", 401),
+        webhook("POST", "/webhooks/{idp_id}/okta", 401),
+        webhook("GET", "/webhooks/{idp_id}/okta", 401),
+        webhook("POST", "/webhooks/{idp_id}/ssf", 400),
+        webhook("POST", "/webhooks/{idp_id}/backchannel-logout", 400),
         key("GET", "/v1/audit", OK, Some(OK), NO_AGENT).query(|ids| format!("grant_id={}&agent_id={}", ids.grant, ids.agent)),
         key("GET", "/v1/audit/export", OK, Some(OK), NO_AGENT)
             .query(|ids| format!("format=jsonl&grant_id={}&agent_id={}", ids.grant, ids.agent)),

@@ -9,3 +9,5 @@
 )]
 
 mod calls;
+mod sender;
+mod webhooks;

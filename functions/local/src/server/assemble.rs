@@ -21,12 +21,12 @@ use alter_domain::{
     flow::{
         CallService, Installed, Refresher, Relations, Revoker,
         connect::{ConnectService, PublicUrl, UnderWay},
-        identity::IdentityService,
+        identity::{IdentityService, WebhookService},
         install,
     },
     oidc::IdentityKeys,
     port::{Clock, HttpClient, Record, Rng, SystemClock, SystemRng, Table},
-    state::{CredentialOpener, Ports, Sealer, SigningKeys},
+    state::{CredentialOpener, Ports, Sealer, SigningKeys, WebhookSecrets},
     web,
 };
 use alter_grants::GrantsState;
@@ -159,12 +159,15 @@ impl Vault {
         let grants =
             GrantsState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let connect = ConnectState { service: connect, signing: signing.clone(), identity: identity.clone() };
-        let revoke = RevokeState { ports: ports.clone(), signing: signing.clone(), identity };
+        let revoke =
+            RevokeState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
+        let webhooks = WebhookService { identity, secrets: WebhookSecrets::new(self.data_keys.clone()) };
         let routes = Router::new()
             .merge(alter_proxy::router(ProxyState::new(calls)))
             .merge(alter_grants::router(grants))
             .merge(alter_connect::router(connect))
             .merge(alter_revoke::router(revoke))
+            .merge(alter_webhook::router(webhooks))
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
             .merge(alter_portal::router(portal))
             .route("/healthz", routing::get(healthy));
