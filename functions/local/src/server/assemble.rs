@@ -150,12 +150,12 @@ impl Vault {
             ports: ports.clone(),
             opener: CredentialOpener::new(self.data_keys.clone()),
             sealer: sealer.clone(),
-            http,
+            http: Arc::clone(&http),
             rules: self.rules,
             public_url: public_url.clone(),
             under_way: self.under_way.clone(),
         };
-        let portal = PortalState::new(ports.clone(), sealer, public_url.as_str(), self.rules);
+        let portal = PortalState::new(ports.clone(), sealer, public_url.as_str(), self.rules, http);
         let grants =
             GrantsState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let connect = ConnectState { service: connect, signing: signing.clone(), identity: identity.clone() };
