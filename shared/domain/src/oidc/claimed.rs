@@ -58,7 +58,8 @@ mod tests {
         let of_entra = "https://login.microsoftonline.com/t/v2.0";
         let body = token(&json!({ "iss": of_entra, "sub": "s", "oid": "o", "groups": ["b", "a"] }));
         let usual = claimed(&body, None).unwrap();
-        assert_eq!((usual.claim.as_str(), usual.subject.as_str(), usual.groups.len()), ("oid", "o", 2));
+        // A preset is a proposal: unless the operator takes it, users are told apart by `sub`.
+        assert_eq!((usual.claim.as_str(), usual.subject.as_str(), usual.groups.len()), ("sub", "s", 2));
         let named = ClaimNames::new("sub".to_owned(), Some("teams".to_owned()), None).unwrap();
         let named = claimed(&body, Some(&named)).unwrap();
         assert_eq!((named.subject.as_str(), named.groups.len()), ("s", 0));
@@ -67,7 +68,8 @@ mod tests {
     #[test]
     fn what_does_not_read_says_nothing() {
         let long = token(&json!({ "iss": "i", "sub": "s", "pad": "x".repeat(MAX_TOKEN_CHARS) }));
-        for text in ["", "a", "a.b.c", "..", &token(&json!({ "sub": "s" })), &token(&json!({ "iss": "i" })), &long]
+        for text in
+            ["", "a", "a.b.c", "..", &token(&json!({ "sub": "s" })), &token(&json!({ "iss": "i" })), &long]
         {
             assert_eq!(claimed(text, None), None, "{text:.40}");
         }

@@ -18,9 +18,14 @@ pub(super) struct Types {
     pub(super) absent: bool,
 }
 
-/// Checks form, header and signature, and returns the claims. Of the header only `alg`, `kid`, `typ`, `crit` and `b64` are
-/// read: keys that a token brings along (`jwk`, `jku`, `x5c`, `x5u`) are the sender's word.
+/// Checks form, header and signature, and returns the claims.
 pub(super) fn claims(token: &str, keys: &KeySet, types: Types) -> Result<Map<String, Value>, TokenError> {
+    json::object(&payload(token, keys, types)?).ok_or(TokenError::Malformed)
+}
+
+/// What was signed, once the signature holds. Of the header only `alg`, `kid`, `typ`, `crit` and `b64` are read: keys that a
+/// token brings along (`jwk`, `jku`, `x5c`, `x5u`) are the sender's word.
+fn payload(token: &str, keys: &KeySet, types: Types) -> Result<Vec<u8>, TokenError> {
     // Bytes are no fewer than characters, and what is valid is ASCII.
     if token.len() > MAX_TOKEN_CHARS {
         return Err(TokenError::TooLong);
@@ -51,7 +56,7 @@ pub(super) fn claims(token: &str, keys: &KeySet, types: Types) -> Result<Map<Str
         // Without names, a new key looks like a wrong signature.
         return Err(if kid.is_some() { TokenError::Signature } else { TokenError::UnknownKey });
     }
-    json::object(&payload).ok_or(TokenError::Malformed)
+    Ok(payload)
 }
 
 /// Strict: no padding, no blanks, no bits left over, so that a token has one spelling.

@@ -245,7 +245,7 @@ fn base64_has_one_spelling_and_a_token_three_parts() {
 }
 
 #[test]
-fn a_changed_token_is_refused_wherever_it_was_changed() {
+fn b070_a_changed_token_is_refused_wherever_it_was_changed() {
     for alg in ALGORITHMS {
         let issuer = Issuer::new(alg);
         let keys = issuer.keys();
@@ -354,7 +354,7 @@ fn sets_that_lie_are_refused() {
 }
 
 #[test]
-fn the_issuer_is_compared_to_the_letter() {
+fn b070_the_issuer_is_compared_to_the_letter() {
     let issuer = Issuer::new("ES256");
     let names = ClaimNames::default();
     for (iss, expected) in [

@@ -15,7 +15,7 @@ fn with_names(issuer: &Issuer, names: &ClaimNames, claims: &Value) -> Result<Ver
 }
 
 #[test]
-fn the_audience_must_be_the_configured_one_or_our_own_client() {
+fn b070_the_audience_must_be_the_configured_one_or_our_own_client() {
     let issuer = Issuer::new("ES256");
     let names = ClaimNames::default();
     let (keys, ok) = (issuer.keys(), Ok(()));

@@ -57,7 +57,7 @@ fn document(change: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_document_is_read_and_its_keys_are_tried() {
+async fn b075_a_document_is_read_and_its_keys_are_tried() {
     let provider = Provider::new(&document(&json!({
         "userinfo_endpoint": "https://idp.example.com/userinfo",
         "end_session_endpoint": "https://idp.example.com/logout",
@@ -226,7 +226,7 @@ async fn members_and_addresses_must_hold() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_does_not_answer_or_lies_is_not_taken() {
+async fn b078_a_provider_that_does_not_answer_or_lies_is_not_taken() {
     let twice = document(&json!({})).to_string().replacen('{', r#"{"issuer":"https://evil.example","#, 1);
     let big = document(&json!({"x": "x".repeat(256 << 10)})).to_string();
     let refused = SendError::Connect("refused".to_owned());

@@ -134,7 +134,7 @@ async fn a_remembered_token_counts_for_its_configuration_alone() {
 
 /// Rotation: the new key is found when it is first used, the old one ends when the provider takes it away.
 #[tokio::test]
-async fn rotation_needs_nobody() {
+async fn b071_rotation_needs_nobody() {
     let mut bench = Bench::new();
     let old = bench.token(1);
     bench.verify(&old).await.unwrap();

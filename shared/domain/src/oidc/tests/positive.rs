@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::issuer::{ALGORITHMS, ISSUER, Issuer, Signer, at, check, jwks, now};
-use crate::oidc::{ClaimNames, Expected, KeySet, TokenError, verify};
+use crate::oidc::{ClaimNames, Expected, KeySet, TokenError, jwks::Algorithm, verify};
 
 #[test]
 fn every_algorithm_is_taken_with_its_own_key_and_no_other() {
@@ -97,7 +97,7 @@ fn without_a_name_the_only_key_that_fits_is_taken() {
 }
 
 #[test]
-fn times_have_a_minute_of_leeway_to_the_second() {
+fn b070_times_have_a_minute_of_leeway_to_the_second() {
     let issuer = Issuer::new("ES256");
     let keys = issuer.keys();
     let now = now().as_second();
@@ -135,4 +135,17 @@ fn keys_of_odd_but_honest_sets_are_used() {
     let keys = KeySet::from_slice(odd.to_string().as_bytes()).unwrap();
     assert_eq!(keys.len(), 1);
     assert!(check(&issuer.token(&json!({})), &keys).is_ok());
+}
+
+/// The check asks for itself whether the key may be used so: it does not rely on having been found for the algorithm.
+#[test]
+fn a_key_checks_its_own_algorithm_alone() {
+    let signer = Signer::new("RS256");
+    let mut key = signer.named("k1");
+    key["alg"] = "RS256".into();
+    let keys = KeySet::from_slice(jwks(&[key]).as_bytes()).unwrap();
+    let key = keys.find(None, Algorithm::Rs256).unwrap();
+    let verifies = |algorithm, name| key.verifies(algorithm, b"message", &signer.sign(name, b"message"));
+    assert!(verifies(Algorithm::Rs256, "RS256"));
+    assert!(!verifies(Algorithm::Ps256, "PS256") && !verifies(Algorithm::Rs512, "RS512"));
 }
