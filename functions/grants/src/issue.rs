@@ -8,9 +8,9 @@ use alter_api_types::{
 };
 use alter_domain::{
     Error, Result,
-    flow::{NewGrant, issue_grant},
+    flow::{Caller, NewGrant, issue_grant},
     model::{GrantPolicy, Principal, Surface},
-    repo::ManagedSecrets,
+    repo::{IdentityProviders, ManagedSecrets},
     web::{PeerIp, read_json, signed},
 };
 use axum::{
@@ -44,7 +44,7 @@ pub(crate) async fn issue(
     let label = input.principal.label.clone();
     let new = NewGrant {
         secret_id,
-        principal: principal(input.principal)?,
+        principal: principal(&state, caller, input.principal).await?,
         label,
         policy: policy(&input.grant_policy, ports.clock.now())?,
     };
@@ -58,17 +58,29 @@ pub(crate) async fn issue(
     }))
 }
 
-fn principal(input: PrincipalInput) -> Result<Principal> {
+async fn principal(state: &GrantsState, caller: &Caller, input: PrincipalInput) -> Result<Principal> {
+    let invalid = |message: &str| Error::field("invalid_principal", message);
     match input.kind.as_str() {
         "system" => Ok(Principal::System),
-        "group" => match (input.external_group_id, input.idp_id) {
-            (Some(external_group_id), Some(idp_id)) => Ok(Principal::Group { idp_id, external_group_id }),
-            _ => Err(Error::field("invalid_principal", "A group is named by external_group_id and idp_id.")),
-        },
-        // A user is known by a token of the app's identity provider, and no token can be verified without one.
-        "user" => Err(Error::JwtValidation),
-        "agent" => Err(Error::field("invalid_principal", "Only an operator binds a secret to an agent.")),
-        _ => Err(Error::field("invalid_principal", "type is user, group or system.")),
+        "group" => {
+            let named = || invalid("A group is named by external_group_id and idp_id.");
+            let external_group_id = input.external_group_id.ok_or_else(named)?;
+            let idp_id = if let Some(idp_id) = input.idp_id {
+                idp_id
+            } else {
+                // The groups of an app are those of its one identity provider.
+                let idps = IdentityProviders(state.ports.table.as_ref());
+                idps.find(caller.app_id).await?.ok_or_else(named)?.value.id
+            };
+            Ok(Principal::Group { idp_id, external_group_id })
+        }
+        "user" => {
+            let token = input.user_token.ok_or_else(|| invalid("A user is named by user_token."))?;
+            let user = state.identity.identify(caller.app_id, &token, &caller.actor()).await?;
+            Ok(user.principal())
+        }
+        "agent" => Err(invalid("Only an operator binds a secret to an agent.")),
+        _ => Err(invalid("type is user, group or system.")),
     }
 }
 

@@ -1,4 +1,5 @@
-//! `POST /sdk/grants/list` (wire protocol section 4.3): an app sees its grants, an agent its own.
+//! `POST /sdk/grants/list` (wire protocol section 4.3): an app sees its grants, with a user's token what that user may use; an agent sees
+//! its own.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -13,7 +14,7 @@ use alter_api_types::{
 };
 use alter_domain::{
     Error, Result,
-    flow::{Connected, connections_of},
+    flow::{Connected, connections_of, usable_grants},
     model::{Connection, Grant, GrantSource, GrantStatus, ManagedSecret, Principal},
     repo::{AuditRows, GrantFilter, Grants, Listing, MAX_LISTED, ManagedSecrets, PrincipalFilter},
     state::Ports,
@@ -40,9 +41,10 @@ pub(crate) async fn list(
     if !(1..=1000).contains(&query.limit) {
         return Err(Error::field("invalid_limit", "limit is 1 to 1000."));
     }
-    if query.user_token.is_some() {
-        return Err(Error::JwtValidation);
-    }
+    let user = match &query.user_token {
+        Some(token) => Some(state.identity.identify(caller.app_id, token, &caller.actor()).await?),
+        None => None,
+    };
     let now = ports.clock.now();
     let empty = |query: &ListGrantsRequest| ListGrantsResponse {
         grants: Vec::new(),
@@ -52,9 +54,9 @@ pub(crate) async fn list(
         has_more: false,
         is_truncated: false,
     };
-    // A status that no grant can have matches none.
+    // A status that no grant can have matches none, and nothing is both an agent's own and a user's.
     let status = query.status.as_deref().map(GrantStatus::parse);
-    if status == Some(None) {
+    if status == Some(None) || (user.is_some() && caller.agent().is_some()) {
         return Ok(Json(empty(&query)));
     }
     let filter = GrantFilter {
@@ -68,9 +70,23 @@ pub(crate) async fn list(
     };
     let page = (query.offset, query.limit);
     let app = caller.app_id;
-    let found = match &query.account {
-        Some(account) => of_account(ports, app, &filter, account, now, page).await?,
-        None => Grants(ports.table.as_ref()).search(app, &filter, now, page).await?,
+    let grants = Grants(ports.table.as_ref());
+    let found = match (&user, &query.account) {
+        (None, None) => grants.search(app, &filter, now, page).await?,
+        (None, Some(account)) => {
+            let all = grants.search(app, &filter, now, (0, MAX_LISTED)).await?;
+            slice(of_account(ports, app, all, account).await?, page)
+        }
+        (Some(user), account) => {
+            let all = usable_grants(ports, app, user, &filter, now).await?;
+            slice(
+                match account {
+                    Some(account) => of_account(ports, app, all, account).await?,
+                    None => all,
+                },
+                page,
+            )
+        }
     };
     let has_more = query.offset + found.grants.len() < found.total;
     let (total, is_truncated) = (found.total, found.truncated);
@@ -83,13 +99,9 @@ pub(crate) async fn list(
 async fn of_account(
     ports: &Ports,
     app: AppId,
-    filter: &GrantFilter,
+    Listing { mut grants, truncated, .. }: Listing,
     account: &str,
-    now: Timestamp,
-    (offset, limit): (usize, usize),
 ) -> Result<Listing> {
-    let Listing { mut grants, truncated, .. } =
-        Grants(ports.table.as_ref()).search(app, filter, now, (0, MAX_LISTED)).await?;
     grants.retain(|grant| grant.source.connection_id().is_some());
     let connections = connections_of(ports, app, &grants).await?;
     grants.retain(|grant| {
@@ -100,9 +112,11 @@ async fn of_account(
                 || has.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(account))
         })
     });
-    let total = grants.len();
-    let grants = grants.into_iter().skip(offset).take(limit).collect();
-    Ok(Listing { grants, total, truncated })
+    Ok(Listing { total: grants.len(), grants, truncated })
+}
+
+fn slice(all: Listing, (offset, limit): (usize, usize)) -> Listing {
+    Listing { grants: all.grants.into_iter().skip(offset).take(limit).collect(), ..all }
 }
 
 /// The views of a page of grants, with what they are on and when they were last used.

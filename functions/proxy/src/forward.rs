@@ -117,13 +117,21 @@ fn call(head: &Parts) -> Result<Call> {
     }
     Ok(Call {
         selector,
-        user_token: get(header::USER_TOKEN)?,
+        user_token: user_token(&head.headers)?,
         method: head.method.as_str().to_owned(),
         url,
         query: Vec::new(),
         headers,
         reason,
     })
+}
+
+/// A token that is empty is still one, and a bad one: the call must not pass for the app's own.
+fn user_token(headers: &HeaderMap) -> Result<Option<String>> {
+    match text(headers, header::USER_TOKEN)? {
+        None if headers.contains_key(header::USER_TOKEN) => Ok(Some(String::new())),
+        token => Ok(token),
+    }
 }
 
 fn text(headers: &HeaderMap, name: &'static str) -> Result<Option<String>> {

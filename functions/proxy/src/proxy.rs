@@ -20,9 +20,6 @@ use tokio::time::Instant;
 
 use crate::{ProxyState, REQUEST_LIMIT};
 
-/// The longest user token that is looked at, in bytes.
-const MAX_USER_TOKEN: usize = 8192;
-
 pub(crate) async fn proxy(
     State(state): State<Arc<ProxyState>>,
     peer: Option<Extension<PeerIp>>,
@@ -77,9 +74,6 @@ fn call(request: ProxyRequest) -> Result<(Call, Vec<u8>)> {
         }
         _ => return Err(invalid("Name the grant by exactly one of grant_id and provider_id.")),
     };
-    if request.user_token.as_ref().is_some_and(|token| token.len() > MAX_USER_TOKEN) {
-        return Err(Error::JwtValidation);
-    }
     let mut headers: Vec<(String, String)> = request.headers.into_iter().collect();
     let body = body(request.body.as_deref(), &mut headers)?;
     let call = Call {

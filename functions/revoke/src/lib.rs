@@ -16,6 +16,7 @@ use alter_domain::{
     Error, Result,
     flow::{identity::IdentityService, revoke_grant},
     model::{GrantState, Surface},
+    repo::Grants,
     state::{Ports, SigningKeys},
     web::{PeerIp, read_json, signed},
 };
@@ -51,13 +52,18 @@ async fn revoke(
     let caller = &request.caller;
     caller.scopes.require("grants:write")?;
     let input: RevokeGrantRequest = read_json(&request.body)?;
-    if input.user_token.is_some() {
-        return Err(Error::JwtValidation);
-    }
     let id: GrantId = grant_id.parse().map_err(|_| Error::grant_not_found())?;
     if caller.agent().is_some() {
         // Revoking is the app's, the operator's and the end user's.
         return Err(Error::GrantNotFound { provider_id: None, agent_id: caller.agent() });
+    }
+    if let Some(token) = &input.user_token {
+        // Users end what is theirs; what a group has is not one member's to end.
+        let user = state.identity.identify(caller.app_id, token, &caller.actor()).await?;
+        let grant = Grants(ports.table.as_ref()).get(caller.app_id, id).await?;
+        if grant.value.principal != user.principal() {
+            return Err(Error::grant_not_found());
+        }
     }
     let org_and_app = (caller.org_id, caller.app_id);
     let revoked = revoke_grant(ports, org_and_app, id, input.reason, caller.actor(), Surface::Sdk).await;

@@ -117,6 +117,9 @@ pub struct AuditRow {
     pub context: BTreeMap<String, String>,
     pub traceparent: Option<String>,
     pub detail: BTreeMap<String, String>,
+    /// Whose token the call carried, or whom the event is about. It differs from `principal_user_id` where a group's grant was used.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub user_id: Option<UserId>,
 }
 
 /// One page of the record.

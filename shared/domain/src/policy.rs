@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use crate::{
     egress::AllowedHosts,
     error::{Error, Result},
-    flow::{Caller, Need, need},
+    flow::{Caller, Need, identity::Identified, need},
     inject::{DefaultHeaders, Injection},
     model::{
         Agent, Connection, ConnectionState, Grant, GrantSource, GrantStatus, ManagedSecret, Principal,
-        ProviderConfig, SealedCredential,
+        ProviderConfig, SealedCredential, User,
     },
 };
 
@@ -24,8 +24,28 @@ pub struct Facts {
     pub credential: Option<Arc<SealedCredential>>,
     /// The agent that the grant is bound to or that acts, when there is one.
     pub agent: Option<Arc<Agent>>,
+    /// In whose name the call is made.
+    pub name: InName,
     /// The grant was found by provider, so that a miss is told as one.
     pub by_provider: Option<String>,
+}
+
+/// In whose name a call is made.
+#[derive(Debug, Clone)]
+pub enum InName {
+    /// The caller's own. What its users were granted it may use for as long as they may act.
+    Caller(Owner),
+    /// A user's, by their token.
+    User(Identified),
+}
+
+/// The user that a grant belongs to, where it belongs to one.
+#[derive(Debug, Clone)]
+pub enum Owner {
+    Unread,
+    /// The vault has not seen them: nobody has suspended them.
+    Unknown,
+    Known(Arc<User>),
 }
 
 /// What a grant is on, as it was read.
@@ -125,12 +145,13 @@ pub fn authorize(caller: &Caller, facts: Facts, now: Timestamp) -> Result<Author
         || Error::GrantNotFound { provider_id: facts.by_provider.clone(), agent_id: caller.agent() };
     let grant = facts
         .grant
-        .filter(|grant| grant.app_id == caller.app_id && reaches(caller, grant))
+        .filter(|grant| grant.app_id == caller.app_id && reaches(caller, &facts.name, grant))
         .ok_or_else(missing)?;
     if let Principal::Agent { agent_id } = &grant.principal {
         let agent = facts.agent.filter(|agent| agent.id == *agent_id && agent.app_id == caller.app_id);
         agent.ok_or_else(missing)?.usable()?;
     }
+    may_act(&facts.name, &grant.principal)?;
     match grant.status(now) {
         GrantStatus::Active => {}
         GrantStatus::Revoked => return Err(Error::GrantRevoked { grant_id: grant.id }),
@@ -174,12 +195,34 @@ pub fn authorize(caller: &Caller, facts: Facts, now: Timestamp) -> Result<Author
 
 /// Whether the grant exists for this caller. An agent's key sees what is bound to that agent; an app's key sees the app's
 /// grants, except that an agent's grant needs the app to act for that agent (functional specification 5.2: only that
-/// agent).
-fn reaches(caller: &Caller, grant: &Grant) -> bool {
+/// agent). A user's token narrows an app to what that user was granted, themselves or as one of a group, and opens nothing of
+/// theirs to an agent.
+fn reaches(caller: &Caller, name: &InName, grant: &Grant) -> bool {
+    if let InName::User(user) = name {
+        return caller.agent().is_none()
+            && user.membership.app_id == caller.app_id
+            && user.membership.user_id == user.user.id
+            && user.is(&grant.principal);
+    }
     match (&grant.principal, caller.agent_key(), caller.agent()) {
         (Principal::Agent { agent_id }, _, Some(acting)) => *agent_id == acting,
         (Principal::Agent { .. }, _, None) => false,
         (_, Some(_), _) => false,
         (_, None, _) => true,
+    }
+}
+
+/// Whether the user in question may be acted for.
+fn may_act(name: &InName, principal: &Principal) -> Result<()> {
+    match (name, principal) {
+        (InName::User(user), _) => user.user.admitted(),
+        (InName::Caller(Owner::Known(user)), Principal::User { user_id }) if user.id == *user_id => {
+            user.admitted()
+        }
+        (InName::Caller(Owner::Unknown), Principal::User { .. }) => Ok(()),
+        (InName::Caller(_), Principal::User { .. }) => {
+            Err(Error::Internal("the user of a grant was not read with it".to_owned()))
+        }
+        (InName::Caller(_), Principal::Group { .. } | Principal::System | Principal::Agent { .. }) => Ok(()),
     }
 }

@@ -71,8 +71,8 @@ impl Caller {
 /// Authenticates a call that needs nothing but its caller, and uses up its nonce.
 pub async fn authenticate(ports: &Ports, signing: &SigningKeys, presented: &Presented) -> Result<Caller> {
     let mut loaded = Loaded::new(None);
-    loaded.first_round(ports, presented, None).await?;
-    loaded.second_round(ports).await?;
+    loaded.first_round(ports, presented, None, None).await?;
+    loaded.second_round(ports, None).await?;
     let caller = verify(signing, presented, &loaded, ports.clock.now()).await?;
     if ports.nonces.claim(claim(&caller, presented)).await? { Ok(caller) } else { Err(Error::NonceReplayed) }
 }

@@ -13,7 +13,7 @@ use super::{
     Caller, Relations,
     authenticate::{claim, verify},
     deliver::Opened,
-    identity::IdentityService,
+    identity::{Identified, IdentityService},
     load::{Loaded, Slot},
     record::{finish, refusal},
     refresh::{Need, Refresher},
@@ -25,8 +25,8 @@ use crate::{
     egress::{EgressError, EgressRules, Target, check_method, check_request_header},
     error::{Error, Result},
     inject::OutgoingHead,
-    model::{AuditEvent, CallFacts, EventKind, GrantRef, Outcome, Phase, Surface},
-    policy::{Authorized, Facts, Source, authorize},
+    model::{AuditEvent, CallFacts, EventKind, GrantRef, Outcome, Phase, Principal, Surface},
+    policy::{Authorized, Facts, InName, Owner, Source, authorize},
     port::HttpClient,
     state::{CredentialOpener, Ports, SigningKeys},
 };
@@ -71,6 +71,16 @@ pub struct InFlight {
     pub connected: bool,
 }
 
+/// Who calls, and what was read for them.
+struct Met<'r> {
+    caller: Caller,
+    loaded: Loaded<'r>,
+    /// Whose verified token it carries, for the record.
+    user: Option<UserId>,
+    /// In whose name: a user's, or the caller's own. An error is the call's answer, once it is recorded.
+    name: Result<Option<Identified>>,
+}
+
 /// The most bytes of a reason.
 const MAX_REASON_BYTES: usize = 2048;
 
@@ -97,13 +107,13 @@ impl CallService {
         deadline: Instant,
     ) -> Result<InFlight> {
         let ports = &self.ports;
-        let (caller, loaded, found) = self.identify(presented, &call).await?;
+        let Met { caller, loaded, user, name } = self.identify(presented, &call).await?;
         let now = ports.clock.now();
         let id: EventId = ports.id_at(now)?;
-        let mut event = intent(id, &caller, &call, now);
+        let mut event = AuditEvent { user_id: user, ..intent(id, &caller, &call, now) };
         let claim = claim(&caller, presented);
         let audit = ports.audit.as_ref();
-        match self.decide(&caller, &call, &loaded, found, &mut event, now) {
+        match self.decide(&caller, &call, &loaded, name, &mut event, now) {
             Err(error) => {
                 event.phase = Phase::Final;
                 event.outcome = Some(refusal(&error));
@@ -166,39 +176,39 @@ impl CallService {
     }
 
     /// Reads and authenticates: one round when warm, two when cold; a call by provider looks its grant up in between.
-    async fn identify(&self, presented: &Presented, call: &Call) -> Result<(Caller, Loaded<'_>, Result<()>)> {
-        let ports = &self.ports;
+    async fn identify(&self, presented: &Presented, call: &Call) -> Result<Met<'_>> {
+        let (ports, signing) = (&self.ports, &self.signing);
+        if let Some(token) = &call.user_token {
+            let mut begun = self.begin(presented, call, token).await?;
+            let caller = verify(signing, presented, &begun.loaded, ports.clock.now()).await?;
+            let mut user = None;
+            let name = self.on_behalf(&caller, call, token, &mut begun, &mut user).await;
+            begun.loaded.mend(ports).await?;
+            return Ok(Met { caller, loaded: begun.loaded, user, name: name.map(Some) });
+        }
         let named = match &call.selector {
             Selector::Grant(id) => Some(*id),
             Selector::Provider { .. } => None,
         };
         let mut loaded = Loaded::new(Some(&self.relations));
-        loaded.first_round(ports, presented, named).await?;
-        loaded.second_round(ports).await?;
-        let caller = verify(&self.signing, presented, &loaded, ports.clock.now()).await?;
+        loaded.first_round(ports, presented, named, None).await?;
+        loaded.second_round(ports, None).await?;
+        let caller = verify(signing, presented, &loaded, ports.clock.now()).await?;
+        let name = self.on_its_own(&caller, call, &mut loaded).await.map(|()| None);
+        loaded.mend(ports).await?;
+        Ok(Met { caller, loaded, user: None, name })
+    }
+
+    /// Finds and reads the grant of a call by provider.
+    async fn on_its_own(&self, caller: &Caller, call: &Call, loaded: &mut Loaded<'_>) -> Result<()> {
         let Selector::Provider { provider_id, account, label, app_user_id } = &call.selector else {
-            loaded.mend(ports).await?;
-            return Ok((caller, loaded, Ok(())));
+            return Ok(());
         };
         // Scope and provider mode's other rules are for `decide`; a caller who may not call learns nothing here.
-        let found = match caller.scopes.require("proxy:execute") {
-            // A user's call must not be answered with what the whole app has.
-            Ok(()) if call.user_token.is_some() => Err(Error::JwtValidation),
-            Ok(()) => {
-                let hints = Hints { account: account.as_deref(), label: label.as_deref() };
-                self.resolve(&caller, provider_id, hints, *app_user_id).await
-            }
-            Err(error) => Err(error),
-        };
-        match found {
-            Ok(grant) => {
-                loaded.read_grant(ports, grant).await?;
-                loaded.second_round(ports).await?;
-                loaded.mend(ports).await?;
-                Ok((caller, loaded, Ok(())))
-            }
-            Err(error) => Ok((caller, loaded, Err(error))),
-        }
+        caller.scopes.require("proxy:execute")?;
+        let hints = Hints { account: account.as_deref(), label: label.as_deref() };
+        let grant = self.resolve(caller, provider_id, hints, *app_user_id).await?;
+        loaded.read_grant(&self.ports, &grant).await
     }
 
     /// May this call be made? Pure: all that it rests on was read. What the audit row says of the grant is filled in here.
@@ -207,15 +217,11 @@ impl CallService {
         caller: &Caller,
         call: &Call,
         loaded: &Loaded<'_>,
-        found: Result<()>,
+        name: Result<Option<Identified>>,
         event: &mut AuditEvent,
         now: Timestamp,
     ) -> Result<(Authorized, Target, OutgoingHead)> {
-        found?;
-        if call.user_token.is_some() {
-            // No identity provider is configured, so no token can be verified: refused, never ignored.
-            return Err(Error::JwtValidation);
-        }
+        let user = name?;
         let by_provider = match &call.selector {
             Selector::Grant(_) => None,
             Selector::Provider { provider_id, .. } => Some(provider_id.clone()),
@@ -224,11 +230,18 @@ impl CallService {
             Some(agent) => Some(agent),
             None => loaded.agent(Slot::Agent)?,
         };
+        let grant = loaded.grant()?;
+        let name = match (user, grant.as_ref().map(|grant| &grant.principal)) {
+            (Some(user), _) => InName::User(user),
+            (None, Some(Principal::User { user_id })) => InName::Caller(loaded.owner(*user_id)?),
+            (None, _) => InName::Caller(Owner::Unread),
+        };
         let facts = Facts {
-            grant: loaded.grant()?,
+            grant,
             source: loaded.source()?,
             credential: loaded.credential()?,
             agent,
+            name,
             by_provider,
         };
         let of_this_app = facts.grant.as_deref().filter(|grant| grant.app_id == caller.app_id);

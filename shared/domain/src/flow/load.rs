@@ -1,25 +1,25 @@
 //! Reading what a call needs: one strongly consistent batch when warm, two when cold.
 //!
-//! Relations that never change (key → agent, grant → secret or connection, and credential) are remembered, so that a warm call
+//! Relations that never change (key → app and agent, grant → user, secret or connection, and credential) are remembered, so that a warm call
 //! can name all its items at once. Nothing that may change is remembered: status, expiry and rules are read every time (and
 //! decoded anew when the bytes that were read are not those of last time).
 
 use std::sync::Arc;
 
-use alter_api_types::{AgentId, AppId, CredentialId, GrantId};
-use quick_cache::sync::Cache;
+use alter_api_types::{AppId, GrantId, UserId};
 
+use super::{
+    identity::Found,
+    relations::{Documents, GrantRelation, KeyRelation, Relations},
+};
 use crate::{
     auth::Presented,
     error::Result,
     keyspace,
-    model::{
-        Agent, ApiKey, Connection, Grant, GrantSource, KeyHolder, ManagedSecret, ProviderConfig,
-        SealedCredential,
-    },
-    policy::Source,
+    model::{Agent, ApiKey, Grant, GrantSource, IdentityProvider, KeyHolder, SealedCredential},
+    policy::{Owner, Source},
     port::{Item, Key, TableName},
-    repo::{Credentials, Decoded, decode},
+    repo::{Credentials, Decoded, Stored, decode},
     state::Ports,
 };
 
@@ -37,64 +37,16 @@ pub(super) enum Slot {
     Connection,
     Provider,
     Credential,
+    IdentityProvider,
+    /// Of the token, or else the one that the grant belongs to.
+    User,
+    Membership,
 }
 
-const SLOTS: usize = 9;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct KeyRelation {
-    agent: Option<AgentId>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct GrantRelation {
-    app: AppId,
-    source: GrantSource,
-    provider_id: String,
-    credential: CredentialId,
-}
-
-/// Remembered relations, and documents as they were decoded last time; both bounded.
-pub struct Relations {
-    keys: Cache<String, KeyRelation>,
-    grants: Cache<GrantId, GrantRelation>,
-    documents: Documents,
-}
+const SLOTS: usize = 12;
 
 /// How often a source that was read in the middle of a write is read again.
 const REREADS: usize = 3;
-
-/// How many documents of a kind are kept: one to two kilobytes each.
-const DOCUMENTS: usize = 4096;
-
-struct Documents {
-    keys: Decoded<ApiKey>,
-    agents: Decoded<Agent>,
-    grants: Decoded<Grant>,
-    secrets: Decoded<ManagedSecret>,
-    connections: Decoded<Connection>,
-    providers: Decoded<ProviderConfig>,
-    credentials: Decoded<SealedCredential>,
-}
-
-impl Relations {
-    /// Remembers at most `capacity` keys and as many grants; about 200 bytes each.
-    pub fn new(capacity: usize) -> Self {
-        Self {
-            keys: Cache::new(capacity),
-            grants: Cache::new(capacity),
-            documents: Documents {
-                keys: Decoded::new(DOCUMENTS.min(capacity)),
-                agents: Decoded::new(DOCUMENTS.min(capacity)),
-                grants: Decoded::new(DOCUMENTS.min(capacity)),
-                secrets: Decoded::new(DOCUMENTS.min(capacity)),
-                connections: Decoded::new(DOCUMENTS.min(capacity)),
-                providers: Decoded::new(DOCUMENTS.min(capacity)),
-                credentials: Decoded::new(DOCUMENTS.min(capacity)),
-            },
-        }
-    }
-}
 
 /// What was read so far.
 #[derive(Default)]
@@ -103,11 +55,20 @@ pub(super) struct Loaded<'r> {
     items: [Option<Option<Item>>; SLOTS],
     /// Every relation that the call needs was remembered: the first round asked for all there is to ask.
     complete: bool,
+    /// The call carries a user's token: the app's identity provider is read, and no grant's own user.
+    by_token: bool,
+    /// Whom the user's slot is about.
+    user: Option<UserId>,
 }
 
 impl<'r> Loaded<'r> {
     pub(super) fn new(memory: Option<&'r Relations>) -> Self {
         Self { memory, ..Self::default() }
+    }
+
+    /// For a call with a user's token.
+    pub(super) fn by_token(memory: &'r Relations) -> Self {
+        Self { memory: Some(memory), by_token: true, ..Self::default() }
     }
 
     pub(super) fn item(&self, slot: Slot) -> Option<&Item> {
@@ -139,6 +100,39 @@ impl<'r> Loaded<'r> {
 
     pub(super) fn credential(&self) -> Result<Option<Arc<SealedCredential>>> {
         self.document(Slot::Credential, |documents| &documents.credentials, Credentials::read)
+    }
+
+    pub(super) fn identity_provider(&self) -> Result<Option<Stored<Arc<IdentityProvider>>>> {
+        let read =
+            self.document(Slot::IdentityProvider, |documents| &documents.identity_providers, decode)?;
+        Ok(self.stored(Slot::IdentityProvider, read))
+    }
+
+    /// The user's documents, if it is this user's that were read.
+    pub(super) fn found(&self, user: UserId) -> Result<Option<Found>> {
+        if self.user != Some(user) || !self.has(Slot::User) || !self.has(Slot::Membership) {
+            return Ok(None);
+        }
+        let known = self.document(Slot::User, |documents| &documents.users, decode)?;
+        let membership = self.document(Slot::Membership, |documents| &documents.memberships, decode)?;
+        Ok(Some(Found {
+            user: self.stored(Slot::User, known),
+            membership: self.stored(Slot::Membership, membership),
+        }))
+    }
+
+    /// The user that the grant belongs to, as far as they were read.
+    pub(super) fn owner(&self, user: UserId) -> Result<Owner> {
+        if self.user != Some(user) || !self.has(Slot::User) {
+            return Ok(Owner::Unread);
+        }
+        let known = self.document(Slot::User, |documents| &documents.users, decode)?;
+        Ok(known.map_or(Owner::Unknown, Owner::Known))
+    }
+
+    fn stored<T>(&self, slot: Slot, value: Option<Arc<T>>) -> Option<Stored<Arc<T>>> {
+        let version = self.item(slot)?.version;
+        value.map(|value| Stored { value, version })
     }
 
     fn document<T: 'r>(
@@ -181,6 +175,7 @@ impl<'r> Loaded<'r> {
         ports: &Ports,
         presented: &Presented,
         grant: Option<GrantId>,
+        user: Option<UserId>,
     ) -> Result<()> {
         let public_part = presented.public_part();
         let mut wanted = vec![(Slot::Key, TableName::Main, keyspace::api_key(public_part))];
@@ -194,21 +189,21 @@ impl<'r> Loaded<'r> {
             wanted.push((Slot::Grant, TableName::Main, keyspace::grant(id)));
         }
         if let Some(relations) = self.memory {
-            let (key, known) =
-                (relations.keys.get(public_part), grant.and_then(|id| relations.grants.get(&id)));
+            let (key, known) = (relations.key(public_part), grant.and_then(|id| relations.grant(id)));
             self.complete = key.is_some() && known.is_some();
             if let Some(key) = key {
                 wanted.extend(key.agent.map(|id| (Slot::Agent, TableName::Main, keyspace::agent(id))));
+                wanted.extend(self.of_token(key.app, user));
             }
             if let Some(known) = known {
-                wanted.extend(of_grant(&known));
+                wanted.extend(self.of_grant(&known));
             }
         }
         self.fetch(ports, wanted).await
     }
 
     /// Reads what only the first round could name.
-    pub(super) async fn second_round(&mut self, ports: &Ports) -> Result<()> {
+    pub(super) async fn second_round(&mut self, ports: &Ports, user: Option<UserId>) -> Result<()> {
         if self.complete {
             return Ok(());
         }
@@ -220,8 +215,10 @@ impl<'r> Loaded<'r> {
                 KeyHolder::Agent { agent_id } => Some(agent_id),
             };
             wanted.extend(agent.map(|id| (Slot::Agent, TableName::Main, keyspace::agent(id))));
+            wanted.extend(self.of_token(key.app_id, user));
             if let Some(relations) = self.memory {
-                remember(&relations.keys, key.public_part.clone(), KeyRelation { agent });
+                let relation = KeyRelation { org: key.org_id, app: key.app_id, agent };
+                relations.remember_key(&key.public_part, relation);
             }
         }
         if let Some(relations) = self.memory
@@ -229,14 +226,9 @@ impl<'r> Loaded<'r> {
             && let Some(grant) = self.grant()?
             && key.is_some_and(|key| key.app_id == grant.app_id)
         {
-            let relation = GrantRelation {
-                app: grant.app_id,
-                source: grant.source,
-                provider_id: grant.provider_id.clone(),
-                credential: grant.credential_id,
-            };
-            wanted.extend(of_grant(&relation));
-            remember(&relations.grants, grant.id, relation);
+            let relation = GrantRelation::of(&grant);
+            wanted.extend(self.of_grant(&relation));
+            relations.remember_grant(grant.id, relation);
         }
         self.fetch(ports, wanted).await
     }
@@ -268,35 +260,78 @@ impl<'r> Loaded<'r> {
             (Slot::Credential, TableName::Vault),
         ] {
             if let Some(key) = self.item(slot).map(|item| item.key.clone()) {
-                if let Some(place) = self.items.get_mut(slot as usize) {
-                    *place = None;
-                }
+                self.forget(slot);
                 wanted.push((slot, table, key));
             }
         }
         self.fetch(ports, wanted).await
     }
 
-    /// Takes a grant that was found by provider, as if the request had named it.
-    pub(super) async fn read_grant(&mut self, ports: &Ports, id: GrantId) -> Result<()> {
-        self.fetch(ports, vec![(Slot::Grant, TableName::Main, keyspace::grant(id))]).await
+    /// Reads a grant that was found by provider, and all that it is on. What was read of another is forgotten.
+    pub(super) async fn read_grant(&mut self, ports: &Ports, found: &Grant) -> Result<()> {
+        let key = keyspace::grant(found.id);
+        if self.item(Slot::Grant).is_some_and(|item| item.key == key) {
+            return self.second_round(ports, None).await;
+        }
+        for slot in [Slot::Grant, Slot::Secret, Slot::Connection, Slot::Provider, Slot::Credential] {
+            self.forget(slot);
+        }
+        let relation = GrantRelation::of(found);
+        let mut wanted = vec![(Slot::Grant, TableName::Main, key)];
+        wanted.extend(self.of_grant(&relation));
+        if let Some(relations) = self.memory {
+            relations.remember_grant(found.id, relation);
+        }
+        self.fetch(ports, wanted).await
     }
-}
 
-fn remember<K: Eq + std::hash::Hash + Clone, V: Clone + PartialEq>(cache: &Cache<K, V>, key: K, value: V) {
-    if cache.get(&key).as_ref() != Some(&value) {
-        cache.insert(key, value);
+    /// Reads the user whom the token turned out to be for.
+    pub(super) async fn read_user(&mut self, ports: &Ports, app: AppId, user: UserId) -> Result<()> {
+        let wanted = self.of_user(app, user).into();
+        self.fetch(ports, wanted).await
     }
-}
 
-fn of_grant(grant: &GrantRelation) -> impl Iterator<Item = (Slot, TableName, Key)> {
-    let source = match grant.source {
-        GrantSource::ManagedSecret { secret_id } => [Some((Slot::Secret, keyspace::secret(secret_id))), None],
-        GrantSource::OAuth { connection_id } => [
-            Some((Slot::Connection, keyspace::connection(connection_id))),
-            Some((Slot::Provider, keyspace::provider_config(grant.app, &grant.provider_id))),
-        ],
-    };
-    let credential = (Slot::Credential, TableName::Vault, keyspace::credential(grant.credential));
-    source.into_iter().flatten().map(|(slot, key)| (slot, TableName::Main, key)).chain([credential])
+    /// What a call with a user's token needs beside: the app's identity provider, and whom the token seems to be for.
+    fn of_token(&mut self, app: AppId, user: Option<UserId>) -> Vec<(Slot, TableName, Key)> {
+        if !self.by_token {
+            return Vec::new();
+        }
+        let idp = (Slot::IdentityProvider, TableName::Main, keyspace::identity_provider(app));
+        user.map(|user| self.of_user(app, user)).into_iter().flatten().chain([idp]).collect()
+    }
+
+    fn of_user(&mut self, app: AppId, user: UserId) -> [(Slot, TableName, Key); 2] {
+        if self.user.replace(user) != Some(user) {
+            self.forget(Slot::User);
+            self.forget(Slot::Membership);
+        }
+        [
+            (Slot::User, TableName::Main, keyspace::user(user)),
+            (Slot::Membership, TableName::Main, keyspace::membership(user, app)),
+        ]
+    }
+
+    fn of_grant(&mut self, grant: &GrantRelation) -> Vec<(Slot, TableName, Key)> {
+        let mut wanted = match grant.source {
+            GrantSource::ManagedSecret { secret_id } => vec![(Slot::Secret, keyspace::secret(secret_id))],
+            GrantSource::OAuth { connection_id } => vec![
+                (Slot::Connection, keyspace::connection(connection_id)),
+                (Slot::Provider, keyspace::provider_config(grant.app, &grant.provider_id)),
+            ],
+        };
+        if let (Some(user), false) = (grant.user, self.by_token) {
+            if self.user.replace(user) != Some(user) {
+                self.forget(Slot::User);
+            }
+            wanted.push((Slot::User, keyspace::user(user)));
+        }
+        let credential = (Slot::Credential, TableName::Vault, keyspace::credential(grant.credential));
+        wanted.into_iter().map(|(slot, key)| (slot, TableName::Main, key)).chain([credential]).collect()
+    }
+
+    fn forget(&mut self, slot: Slot) {
+        if let Some(place) = self.items.get_mut(slot as usize) {
+            *place = None;
+        }
+    }
 }

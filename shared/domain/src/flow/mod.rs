@@ -3,6 +3,7 @@
 mod agents;
 mod apps;
 mod authenticate;
+mod by_token;
 mod call;
 pub mod connect;
 mod deliver;
@@ -17,10 +18,12 @@ mod provider_usage;
 mod providers;
 mod record;
 mod refresh;
+mod relations;
 mod resolve;
 mod respond;
 mod revocations;
 mod secrets;
+mod usable;
 
 pub use agents::{NewAgent, create_agent, revoke_agent};
 pub use apps::{AppChange, NewApp, archive_app, create_app, unarchive_app, update_app};
@@ -29,7 +32,6 @@ pub use call::{Call, CallBody, CallService, InFlight, Selector};
 pub use grants::{GrantTerms, NewGrant, issue_grant, revoke_grant};
 pub use install::{Installed, install, install_from};
 pub use keys::{FreshKey, NewKey, Rotation, mint_key, revoke_key, rotate_key};
-pub use load::Relations;
 pub use operators::{
     FreshToken, NewToken, authenticate_operator, mint_operator_token, operator_actor, revoke_operator_token,
 };
@@ -43,6 +45,8 @@ pub use record::{Subject, recorded};
 pub use refresh::{
     Fresh, Need, Refresher, Timing, keep_alive_at, need, refreshable, token_facts, token_fields,
 };
+pub use relations::Relations;
 pub use respond::{Collected, PROXY_REPLY_LIMIT};
 pub use revocations::Revoker;
 pub use secrets::{NewSecret, SecretChange, create_secret, delete_secret, replace_value, update_secret};
+pub use usable::usable_grants;

@@ -1,6 +1,9 @@
 //! From a provider to a grant: the one that a call by provider means.
 
-use alter_api_types::{AppId, GrantId, SecretId, UserId};
+use std::collections::BTreeMap;
+
+use alter_api_types::{AppId, SecretId, UserId};
+use jiff::Timestamp;
 
 use super::{CallService, Caller};
 use crate::{
@@ -26,6 +29,13 @@ pub(super) struct Hints<'a> {
     pub(super) label: Option<&'a str>,
 }
 
+impl Hints<'_> {
+    fn fit(&self, grant: &Grant, now: Timestamp) -> bool {
+        grant.status(now) == GrantStatus::Active
+            && (self.label.is_none() || grant.label.as_deref() == self.label)
+    }
+}
+
 /// Grants that match, but for their accounts.
 struct Found {
     grants: Vec<Grant>,
@@ -42,7 +52,7 @@ impl CallService {
         provider_id: &str,
         hints: Hints<'_>,
         user: Option<UserId>,
-    ) -> Result<GrantId> {
+    ) -> Result<Grant> {
         let table = self.ports.table.as_ref();
         let now = self.ports.clock.now();
         let fits = |grant: &Grant| {
@@ -51,9 +61,7 @@ impl CallService {
                 Principal::Agent { agent_id } => caller.agent() == Some(agent_id),
                 Principal::User { .. } | Principal::Group { .. } => true,
             };
-            reached
-                && grant.status(now) == GrantStatus::Active
-                && (hints.label.is_none() || grant.label.as_deref() == hints.label)
+            reached && hints.fit(grant, now)
         };
         let of_principal = async |principal| {
             let found = Grants(table).find_by_provider(caller.app_id, &principal, provider_id).await?;
@@ -67,29 +75,42 @@ impl CallService {
                 None => self.of_connections(caller.app_id, provider_id, hints.account, fits).await,
             },
         };
-        let Found { grants, all } = found?;
-        let mut candidates = self.with_accounts(caller.app_id, grants, hints.account).await?;
-        match (candidates.len(), caller.agent_key()) {
-            (1, _) if all => {}
-            (0, Some(agent_id)) if all => {
-                return Err(Error::NoDelegatedGrant { provider_id: provider_id.to_owned(), agent_id });
+        self.only_one(caller, provider_id, found?, hints.account).await
+    }
+
+    /// The same among what a user was granted, themselves or as one of a group.
+    pub(super) async fn resolve_among(
+        &self,
+        caller: &Caller,
+        provider_id: &str,
+        hints: Hints<'_>,
+        mut grants: Vec<Grant>,
+    ) -> Result<Grant> {
+        let now = self.ports.clock.now();
+        grants.retain(|grant| hints.fit(grant, now));
+        self.only_one(caller, provider_id, Found { grants, all: true }, hints.account).await
+    }
+
+    async fn only_one(
+        &self,
+        caller: &Caller,
+        provider_id: &str,
+        Found { grants, all }: Found,
+        account: Option<&str>,
+    ) -> Result<Grant> {
+        let mut candidates = self.with_accounts(caller.app_id, &grants, account).await?;
+        match (candidates.as_slice(), all) {
+            ([one], true) => {
+                let chosen = grants.into_iter().find(|grant| grant.id == one.grant_id);
+                chosen.ok_or_else(Error::grant_not_found)
             }
-            (0, None) if all => {
-                return Err(Error::GrantNotFound {
-                    provider_id: Some(provider_id.to_owned()),
-                    agent_id: caller.agent(),
-                });
-            }
+            ([], true) => Err(no_grant(caller, provider_id)),
             (several, _) => {
+                let truncated = !all || several.len() > MAX_CANDIDATES;
                 candidates.truncate(MAX_CANDIDATES);
-                return Err(Error::AmbiguousGrant {
-                    provider_id: provider_id.to_owned(),
-                    candidates,
-                    truncated: !all || several > MAX_CANDIDATES,
-                });
+                Err(Error::AmbiguousGrant { provider_id: provider_id.to_owned(), candidates, truncated })
             }
         }
-        candidates.pop().map(|grant| grant.grant_id).ok_or_else(Error::grant_not_found)
     }
 
     async fn of_secret(&self, id: SecretId, fits: impl Fn(&Grant) -> bool) -> Result<Found> {
@@ -147,28 +168,41 @@ impl CallService {
     async fn with_accounts(
         &self,
         app: AppId,
-        grants: Vec<Grant>,
+        grants: &[Grant],
         account: Option<&str>,
     ) -> Result<Vec<Candidate>> {
-        let mut candidates = Vec::with_capacity(grants.len());
-        let alone = grants.len() == 1 && account.is_none();
-        for grant in grants {
-            let known = match grant.source.connection_id() {
-                Some(id) if !alone && candidates.len() <= MAX_CANDIDATES => {
-                    Connections(self.ports.table.as_ref()).get(app, id).await?.value.account
-                }
-                _ => None,
-            };
-            if account.is_none_or(|wanted| is_account(known.as_ref(), wanted)) {
-                candidates.push(Candidate {
-                    grant_id: grant.id,
-                    label: grant.label,
-                    account_identifier: known.as_ref().map(|known| known.identifier.clone()),
-                    account_display_name: known.and_then(|known| known.display_name),
-                });
-            }
+        // One grant needs no account to be told from others; nobody is told of more than some.
+        let of_interest = match (account, grants.len()) {
+            (Some(_), many) => many,
+            (None, 1) => 0,
+            (None, many) => many.min(MAX_CANDIDATES + 1),
+        };
+        let ids: Vec<_> =
+            grants.iter().take(of_interest).filter_map(|grant| grant.source.connection_id()).collect();
+        let mut accounts = BTreeMap::new();
+        for chunk in ids.chunks(100) {
+            let connections = Connections(self.ports.table.as_ref()).get_many(app, chunk).await?;
+            accounts.extend(connections.into_iter().map(|connection| (connection.id, connection.account)));
         }
-        Ok(candidates)
+        let candidates = grants.iter().filter_map(|grant| {
+            let known = grant.source.connection_id().and_then(|id| accounts.get(&id)?.as_ref());
+            account.is_none_or(|wanted| is_account(known, wanted)).then(|| Candidate {
+                grant_id: grant.id,
+                label: grant.label.clone(),
+                account_identifier: known.map(|known| known.identifier.clone()),
+                account_display_name: known.and_then(|known| known.display_name.clone()),
+            })
+        });
+        Ok(candidates.collect())
+    }
+}
+
+/// There is none for this caller: an agent's key is told that nobody delegated one.
+pub(super) fn no_grant(caller: &Caller, provider_id: &str) -> Error {
+    let provider_id = provider_id.to_owned();
+    match caller.agent_key() {
+        Some(agent_id) => Error::NoDelegatedGrant { provider_id, agent_id },
+        None => Error::GrantNotFound { provider_id: Some(provider_id), agent_id: caller.agent() },
     }
 }
 

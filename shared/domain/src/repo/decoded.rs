@@ -32,6 +32,11 @@ impl<T> Decoded<T> {
         self.0.insert(item.key.clone(), (item.body.clone(), Arc::clone(&value)));
         Ok(value)
     }
+
+    /// What was read last under this key: good for reading ahead, and for nothing else.
+    pub(crate) fn last(&self, key: &Key) -> Option<Arc<T>> {
+        self.0.get(key).map(|(_, value)| value)
+    }
 }
 
 #[cfg(test)]

@@ -222,10 +222,11 @@ pub fn row(event: AuditEvent) -> AuditRow {
         context: call.map(|call| call.context.clone()).unwrap_or_default(),
         traceparent: call.and_then(|call| call.traceparent.clone()),
         detail: event.detail,
+        user_id: event.user_id,
     }
 }
 
-const COLUMNS: [&str; 34] = [
+const COLUMNS: [&str; 35] = [
     "created_at",
     "id",
     "event",
@@ -260,9 +261,10 @@ const COLUMNS: [&str; 34] = [
     "reason",
     "context",
     "detail",
+    "user_id",
 ];
 
-fn cells(row: &AuditRow) -> [String; 34] {
+fn cells(row: &AuditRow) -> [String; 35] {
     fn text<T: ToString>(value: &Option<T>) -> String {
         value.as_ref().map(ToString::to_string).unwrap_or_default()
     }
@@ -304,6 +306,7 @@ fn cells(row: &AuditRow) -> [String; 34] {
         text(&row.reason),
         map(&row.context),
         map(&row.detail),
+        text(&row.user_id),
     ]
 }
 

@@ -66,6 +66,24 @@ impl IdentityService {
         Err(Error::Throttled)
     }
 
+    /// The same for a call, which read all at once and mostly hears nothing new.
+    pub(crate) async fn admit_call(
+        &self,
+        idp: &Stored<Arc<IdentityProvider>>,
+        verified: &Arc<Verified>,
+        found: Found,
+        actor: &Actor,
+    ) -> Result<Identified> {
+        if let Some(user) = &found.user {
+            may_act(&user.value, &identity(&idp.value, verified), &idp.value, verified)?;
+        }
+        if let Some(unchanged) = unchanged(&found, &idp.value, verified, self.ports.clock.now()) {
+            return Ok(unchanged);
+        }
+        let idp = Stored { value: idp.value.as_ref().clone(), version: idp.version };
+        self.admit(idp, Arc::clone(verified), found, actor).await
+    }
+
     async fn write(&self, idp: &IdentityProvider, user: UserId, news: News, actor: &Actor) -> Result<()> {
         let write = async { Ok(self.ports.table.transact(news.ops).await?) };
         let Some((kind, detail)) = news.event else { return write.await };
