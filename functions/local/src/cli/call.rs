@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use alter_domain::auth::sign_request::Content;
+use alter_domain::{auth::sign_request::Content, secret::Secret};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt as _;
@@ -22,6 +22,7 @@ Examples:
   export ALTER_KEY_FILE=shop.key
   alter call GET https://api.stripe.com/v1/balance --grant GRANT --reason 'daily report'
   alter call POST https://api.openai.com/v1/responses --grant GRANT --data @ask.json
+  alter call GET https://api.github.com/user --provider github --user-token-file ada.jwt
   jq -n '{text: \"hi\"}' | alter call POST https://hooks.example.com/x --grant GRANT --data -
 
 The reply's body goes to standard output. What the vault refuses is an error; what the API answers
@@ -47,6 +48,7 @@ pub(crate) async fn perform(
     http: &HttpClient,
     caller: &Caller,
     call: &TargetArgs,
+    user_token: Option<&Secret<String>>,
     body: Option<Vec<u8>>,
 ) -> Result<Answer> {
     let body = body.map(Bytes::from);
@@ -62,7 +64,8 @@ pub(crate) async fn perform(
         request.headers_mut().append(name, value);
         Ok::<_, CliError>(())
     };
-    for (name, value) in caller.headers(call, Content::Bytes(body.as_deref().unwrap_or_default()))? {
+    let content = Content::Bytes(body.as_deref().unwrap_or_default());
+    for (name, value) in caller.headers(call, user_token, content)? {
         add(name, &value)?;
     }
     for (name, value) in call.own_headers(body.as_deref())? {
@@ -84,8 +87,9 @@ pub(crate) async fn perform(
 pub(super) async fn run(context: &Context, args: &CallArgs) -> Result<u8> {
     let http = context.http()?;
     let caller = args.target.caller(context)?;
+    let user_token = args.target.user_token(context)?;
     let body = args.target.data.as_deref().map(input::data).transpose()?;
-    let response = perform(&http, &caller, &args.target, body).await?;
+    let response = perform(&http, &caller, &args.target, user_token.as_ref(), body).await?;
     let status = response.status();
     if args.include {
         context.printer.write(&head(&response))?;

@@ -1,6 +1,9 @@
 //! `alter connect`: an end user connects an account, from a terminal. The link is printed; the grants follow when the user is done.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use alter_domain::auth::{key_text::KeyKind, sign_request::Content, signature::Labelled};
 use bytes::Bytes;
@@ -21,9 +24,10 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   alter connect github --key-file shop.key
   alter connect github slack --key-file shop.key --label 'Ada, at work'
+  alter connect github --key-file shop.key --user-token-file ada.jwt
 
-The link is good for ten minutes and for one browser. The grants belong to the app, because a terminal
-says nothing of who its user is; a user's own grants are made by the app, with the user's token.";
+The link is good for ten minutes and for one browser. The grants belong to the user whose token is
+given; without one they belong to the app, because a terminal says nothing of who its user is.";
 
 const SESSION: &str = "/sdk/oauth/connect/session";
 const POLL: &str = "/sdk/oauth/connect/session/poll";
@@ -40,6 +44,9 @@ pub(crate) struct ConnectArgs {
     /// What the grant is called in lists
     #[arg(long)]
     label: Option<String>,
+    /// The file that holds the user's token (a JWT of the app's identity provider); - is standard input
+    #[arg(long, value_name = "FILE")]
+    user_token_file: Option<PathBuf>,
     /// Renews this grant's connection in place
     #[arg(long, value_name = "GRANT", conflicts_with = "label")]
     repair: Option<String>,
@@ -76,7 +83,13 @@ pub(crate) async fn poll_session(http: &HttpClient, caller: &Caller, session: &S
 pub(super) async fn run(context: &Context, args: &ConnectArgs) -> Result<()> {
     const KINDS: [KeyKind; 2] = [KeyKind::App, KeyKind::Agent];
     let http = context.http()?;
+    let from_stdin = |file: &Path| file == Path::new("-");
+    if from_stdin(&args.key_file) && args.user_token_file.as_deref().is_some_and(from_stdin) {
+        return Err(CliError::usage("Standard input cannot be both the key and the user's token."));
+    }
     let key = input::key_file(&args.key_file, &KINDS, "API key", &context.printer)?;
+    let user_token = args.user_token_file.as_deref();
+    let user_token = user_token.map(|file| input::user_token_file(file, &context.printer)).transpose()?;
     let caller = Caller::new(&key).ok_or_else(|| CliError::usage("This is not an API key."))?;
     let mut ask = json!({
         "allowed_providers": if args.providers.is_empty() { None } else { Some(&args.providers) },
@@ -85,6 +98,9 @@ pub(super) async fn run(context: &Context, args: &ConnectArgs) -> Result<()> {
     if let Some(object) = ask.as_object_mut() {
         object
             .extend(args.label.iter().map(|label| ("requested_grant".to_owned(), json!({ "label": label }))));
+        object.extend(
+            user_token.iter().map(|token| ("user_token".to_owned(), json!(input::on_the_wire(token)))),
+        );
         object.extend(args.repair.iter().map(|grant| ("repair_grant_id".to_owned(), json!(grant))));
     }
     let session = create_session(&http, &caller, &ask).await?;

@@ -94,6 +94,21 @@ pub(crate) fn key_file(
     Ok(key)
 }
 
+/// Reads a user's token from a file, or from standard input when the name is `-`.
+pub(crate) fn user_token_file(path: &Path, printer: &Printer) -> Result<Secret<String>> {
+    let source = if path == Path::new("-") { Source::Stdin } else { Source::File(path.to_owned()) };
+    let token = source.secret(printer, "User's token")?;
+    // Anything else is not sent to anybody: it may be another secret.
+    let parts: Vec<&str> = token.expose_secret().split('.').collect();
+    let is_text =
+        |part: &&str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if parts.len() == 3 && parts.iter().all(|part| !part.is_empty()) && parts.iter().all(is_text) {
+        return Ok(token);
+    }
+    let message = format!("There is no JWT in {}.", source.name());
+    Err(CliError::new(super::error::Exit::Auth, "invalid_token_file", message))
+}
+
 /// Finds a mistyped or truncated key before it is sent to anybody.
 pub(crate) fn check_key(key: &Secret<String>, kinds: &[KeyKind], what: &str, from: &str) -> Result<()> {
     match key_text::parse(key.expose_secret()) {
@@ -218,7 +233,10 @@ fn ask(prompt: &str) -> Result<Secret<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{output::Format, terminal::Terminal},
+        *,
+    };
 
     #[test]
     fn a_literal_secret_is_refused_and_not_repeated() {
@@ -229,6 +247,20 @@ mod tests {
         }
         assert_eq!(Source::parse("--value", "@a b").unwrap(), Source::File("a b".into()));
         assert_eq!(Source::parse("--value", "-").unwrap(), Source::Stdin);
+    }
+
+    #[test]
+    fn what_is_no_token_is_not_sent() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        let printer = Printer { format: Format::default(), fields: None, terminal: Terminal::default() };
+        for (text, read) in
+            [("eyJ0.e30.c2ln-_\n", true), ("alter_pat_x", false), ("a.b", false), ("a..c", false)]
+        {
+            SaveFile::create(&path).unwrap().keep(&Secret::new(text.trim_end().to_owned())).unwrap();
+            assert_eq!(user_token_file(&path, &printer).is_ok(), read, "{text}");
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 
     #[test]

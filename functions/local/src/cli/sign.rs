@@ -1,6 +1,6 @@
 //! `alter sign`: a signed call as a curl configuration. And the signing itself, which `alter call` shares.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alter_domain::{
     auth::{
@@ -43,12 +43,20 @@ pub(crate) struct TargetArgs {
     /// The grant to call with
     #[arg(long, value_name = "GRANT", required_unless_present = "provider")]
     pub(crate) grant: Option<String>,
-    /// The managed secret's slug: for agents, who are found their own grant
-    #[arg(long, value_name = "SLUG", conflicts_with = "grant")]
+    /// The OAuth provider, or the managed secret's slug: the vault finds the one grant on it that the user, or the agent,
+    /// has
+    #[arg(long, value_name = "PROVIDER", conflicts_with = "grant")]
     pub(crate) provider: Option<String>,
-    /// One of several grants on the same provider
+    /// One of several grants on the same provider: by the account that is connected
+    #[arg(long, requires = "provider")]
+    pub(crate) account: Option<String>,
+    /// One of several grants on the same provider: by its label
     #[arg(long, requires = "provider")]
     pub(crate) label: Option<String>,
+    /// The file that holds the user's token (a JWT of the app's identity provider), for whom the call is made; - is
+    /// standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) user_token_file: Option<PathBuf>,
     /// The file that holds the API key; - is standard input
     #[arg(long, env = "ALTER_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub(crate) key_file: PathBuf,
@@ -91,14 +99,20 @@ impl Caller {
     pub(crate) fn headers(
         &self,
         call: &TargetArgs,
+        user_token: Option<&Secret<String>>,
         content: Content<'_>,
     ) -> Result<Vec<(&'static str, String)>> {
         let text = |value: &'_ Option<String>| value.clone().unwrap_or_default();
-        let (grant, provider, label) = (text(&call.grant), text(&call.provider), text(&call.label));
+        let (grant, provider) = (text(&call.grant), text(&call.provider));
+        let (account, label) = (text(&call.account), text(&call.label));
         let (reason, caller) = (text(&call.reason), text(&call.caller));
-        for (name, value) in
-            [("--reason", &reason), ("--caller", &caller), ("URL", &call.target), ("--label", &label)]
-        {
+        for (name, value) in [
+            ("--reason", &reason),
+            ("--caller", &caller),
+            ("URL", &call.target),
+            ("--account", &account),
+            ("--label", &label),
+        ] {
             if value.contains(char::is_control) || value.trim_matches([' ', '\t']) != value {
                 return Err(CliError::usage(format!("{name} must be one line without spaces around it.")));
             }
@@ -109,7 +123,9 @@ impl Caller {
             target: &call.target,
             grant: &grant,
             provider: &provider,
+            account: &account,
             label: &label,
+            user_token: user_token.map_or("", |token| token.expose_secret()),
             reason: &reason,
             ..Labelled::default()
         };
@@ -164,11 +180,24 @@ impl TargetArgs {
 
     pub(crate) fn caller(&self, context: &Context) -> Result<Caller> {
         const KINDS: [KeyKind; 2] = [KeyKind::App, KeyKind::Agent];
-        if self.data.as_deref() == Some("-") && self.key_file.as_os_str() == "-" {
-            return Err(CliError::usage("Standard input cannot be both the key and the body."));
+        let from_stdin = [
+            self.data.as_deref() == Some("-"),
+            self.key_file.as_os_str() == "-",
+            self.user_token_file.as_deref() == Some(Path::new("-")),
+        ];
+        if from_stdin.into_iter().filter(|stdin| *stdin).count() > 1 {
+            return Err(CliError::usage(
+                "Standard input can be one of the key, the user's token and the body.",
+            ));
         }
         let key = input::key_file(&self.key_file, &KINDS, "API key", &context.printer)?;
         Caller::new(&key).ok_or_else(|| CliError::usage("This is not an API key."))
+    }
+
+    /// The token of the user for whom the call is made.
+    pub(crate) fn user_token(&self, context: &Context) -> Result<Option<Secret<String>>> {
+        let file = self.user_token_file.as_deref();
+        file.map(|file| input::user_token_file(file, &context.printer)).transpose()
     }
 }
 
@@ -177,12 +206,13 @@ pub(super) fn run(context: &Context, args: &SignArgs) -> Result<()> {
     let call = &args.target;
     let url = context.http()?.base.join(FORWARD);
     let caller = call.caller(context)?;
+    let user_token = call.user_token(context)?;
     let body = call.data.as_deref().map(input::data).transpose()?;
     let content = match (&body, args.unsigned_payload) {
         (_, true) => Content::Unsigned,
         (body, false) => Content::Bytes(body.as_deref().unwrap_or_default()),
     };
-    let signed = caller.headers(call, content)?;
+    let signed = caller.headers(call, user_token.as_ref(), content)?;
 
     let mut out = String::from("# One call, good for five minutes: curl -K <this file>\n");
     option(&mut out, "url", &url);
@@ -254,20 +284,22 @@ mod tests {
             target: "https://api.example.com/".into(),
             grant: Some("018f4e9a-5b1c-7d2e-8f3a-4b5c6d7e8f90".into()),
             provider: None,
+            account: None,
             label: None,
+            user_token_file: None,
             key_file: "-".into(),
             reason: Some("März".into()),
             caller: None,
             headers: vec!["X-A: b:c".into()],
             data: None,
         };
-        let headers = caller.headers(&call, Content::Bytes(b"")).unwrap();
+        let headers = caller.headers(&call, None, Content::Bytes(b"")).unwrap();
         assert!(headers.iter().any(|(name, value)| *name == "alter-reason" && value == "März"));
         assert!(headers.iter().all(|(_, value)| !value.contains(secret)));
         assert_eq!(call.own_headers(Some(b"{}")).unwrap()[1].1, "application/json");
         assert_eq!(call.own_headers(None).unwrap(), [("X-A".to_owned(), "b:c".to_owned())]);
 
         let twice = TargetArgs { reason: Some("a\nalter-grant: x".into()), ..call };
-        assert_eq!(caller.headers(&twice, Content::Unsigned).unwrap_err().exit as u8, 2);
+        assert_eq!(caller.headers(&twice, None, Content::Unsigned).unwrap_err().exit as u8, 2);
     }
 }

@@ -1,11 +1,15 @@
 //! `alter demo`: a vault with a temporary data directory, a small API for it to call, and the story of one credential. Each
 //! step is made with the command line's own code.
 
+mod cast;
+mod identity;
 mod notes;
+mod people;
 mod stage;
 mod story;
 mod upstream;
 mod visitor;
+mod web;
 
 use std::{io::Read as _, os::unix::fs::FileTypeExt as _};
 
@@ -13,7 +17,8 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::{CliError, Context, DurabilityArg, Result, Signals};
-use stage::{Cast, NOTES, Stage};
+use cast::Cast;
+use stage::{NOTES, Stage};
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
@@ -55,6 +60,15 @@ struct Ready<'a> {
     /// An OAuth provider that is configured for the app, and a grant on a connection with it.
     oauth: Oauth<'a>,
     upstream_url: &'a str,
+    /// The token of a user of the app, Alice: on `provider` she has a grant by her group, with `oauth.provider` a connection of
+    /// her own. It is good for a day.
+    user_jwt: &'a str,
+    /// The same of Bob, who has no grants.
+    user_jwt_empty: &'a str,
+    /// Who signs the two: Acme ID, an OpenID provider that asks for no password.
+    idp_issuer: &'a str,
+    /// Where the Wallet is: the page on which people see what was granted for them, and end it.
+    wallet_url: String,
     operator_token: &'a str,
     operator_token_file: &'a str,
     data_dir: &'a str,
@@ -100,6 +114,10 @@ fn script(context: &Context, stage: &Stage, signals: &Signals) -> Result<()> {
             api_url: format!("{}/notes/api/notes", stage.upstream.url()),
         },
         upstream_url: &stage.upstream.url(),
+        user_jwt: cast.user_jwt.expose_secret(),
+        user_jwt_empty: cast.user_jwt_empty.expose_secret(),
+        idp_issuer: stage.upstream.identity.issuer(),
+        wallet_url: format!("{}/", stage.base_url()),
         operator_token: stage.operator_token.expose_secret(),
         operator_token_file: &stage.operator_token_file().display().to_string(),
         data_dir: &stage.data_dir().display().to_string(),

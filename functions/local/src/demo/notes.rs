@@ -1,6 +1,6 @@
 //! The OAuth provider of the demo: Acme Notes, on the same port as the bank. It wants a proof key, its refresh tokens work
 //! once, its first access token lives for a second and later ones for
-//! a minute, and it can be told that access has ended. It keeps no tokens but their digests.
+//! a minute, and it can be told that access has ended. It keeps no tokens but their digests. Two people have notes there.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,19 +8,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alter_domain::port::{Rng as _, SystemRng};
+use alter_domain::port::RngError;
 use axum::{
     Form, Json, Router,
     extract::{Query, State},
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, StatusCode, header};
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
+
+use super::web::{Digest, bearer, escape, hash, is_client, page, random, refuse};
 
 /// The demo's registration there.
 pub(super) const CLIENT_ID: &str = "shop";
@@ -29,7 +30,17 @@ pub(super) const FIRST_TTL: Duration = Duration::from_secs(1);
 /// How long the later ones work.
 const LATER_TTL: Duration = Duration::from_secs(60);
 
-type Digest = [u8; 32];
+/// Somebody with notes there.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) id: &'static str,
+    pub(super) name: &'static str,
+    notes: [&'static str; 2],
+}
+
+pub(super) static ADA: Account = Account { id: "ada", name: "Ada", notes: ["buy milk", "call Grace"] };
+pub(super) static ALICE: Account =
+    Account { id: "alice", name: "Alice", notes: ["answer Bob", "order a cake"] };
 
 /// What the provider remembers.
 #[derive(Default)]
@@ -41,17 +52,24 @@ pub(super) struct Notes {
 #[derive(Default)]
 struct Known {
     codes: HashMap<Digest, Code>,
-    access: HashMap<Digest, (Instant, u64)>,
+    access: HashMap<Digest, (Instant, Authorization)>,
     /// Refresh tokens that work, and which authorization each belongs to.
-    refresh: HashMap<Digest, u64>,
+    refresh: HashMap<Digest, Authorization>,
     authorizations: u64,
     refreshed: u64,
     revoked: u64,
 }
 
 struct Code {
+    account: &'static Account,
     redirect_uri: String,
     challenge: String,
+}
+
+#[derive(Clone, Copy)]
+struct Authorization {
+    number: u64,
+    account: &'static Account,
 }
 
 /// What became of its tokens, for the story to check.
@@ -64,7 +82,7 @@ pub(super) struct Ledger {
 }
 
 impl Notes {
-    pub(super) fn new() -> Result<Self, alter_domain::port::RngError> {
+    pub(super) fn new() -> Result<Self, RngError> {
         Ok(Self { client_secret: random("acme_secret_")?, state: Mutex::default() })
     }
 
@@ -79,12 +97,6 @@ impl Notes {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_client(&self, headers: &HeaderMap) -> bool {
-        let pair = format!("{CLIENT_ID}:{}", self.client_secret);
-        let expected = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
-        headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes() == expected.as_bytes())
     }
 }
 
@@ -109,32 +121,29 @@ struct Asked {
     code_challenge_method: String,
 }
 
-/// A page with two links; each carries the request on.
+/// A page with a link for each decision; each carries the request on.
 async fn authorize(Query(asked): Query<Asked>) -> Response {
     if asked.client_id != CLIENT_ID || asked.code_challenge_method != "S256" {
         return (StatusCode::BAD_REQUEST, "This is not a request of a client that Acme Notes knows.")
             .into_response();
     }
-    let link = |decision: &str| {
+    let link = |decision: &str, text: &str| {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("decision", decision)
             .append_pair("redirect_uri", &asked.redirect_uri)
             .append_pair("state", &asked.state)
             .append_pair("code_challenge", &asked.code_challenge)
             .finish();
-        format!("/notes/decide?{}", query.replace('&', "&amp;"))
+        format!("<a href='/notes/decide?{}'>{text}</a>", escape(&query))
     };
-    let scope = escape(asked.scope.as_deref().unwrap_or_default());
-    Html(format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\
-         <title>Acme Notes</title><style>body{{font:1.1rem/1.5 system-ui;max-width:28rem;margin:4rem auto;padding:0 1rem}}\
-         a{{display:inline-block;margin:1rem 1rem 0 0}}</style>\
-         <h1>Acme Notes</h1><p>You are signed in as <b>Ada</b>. The app <b>Shop</b> asks for: <code>{scope}</code></p>\
-         <a href='{}'>Allow</a> <a href='{}'>Deny</a></html>",
-        link("allow"),
-        link("deny")
-    ))
-    .into_response()
+    let allow = [&ADA, &ALICE].map(|account| link(account.id, &format!("Allow as {}", account.name)));
+    let body = format!(
+        "<h1>Acme Notes</h1><p>The app <b>Shop</b> asks for: <code>{}</code></p>{} {}",
+        escape(asked.scope.as_deref().unwrap_or_default()),
+        allow.join(" "),
+        link("deny", "Deny")
+    );
+    page("Acme Notes", &body).into_response()
 }
 
 #[derive(Deserialize)]
@@ -150,9 +159,9 @@ async fn decide(State(notes): State<Arc<Notes>>, Query(decided): Query<Decision>
         return (StatusCode::BAD_REQUEST, "redirect_uri is no URL").into_response();
     };
     let Ok(code) = random("code_") else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
-    if decided.decision == "allow" {
-        let record = Code { redirect_uri: decided.redirect_uri.clone(), challenge: decided.code_challenge };
-        notes.known().codes.insert(hash(&code), record);
+    if let Some(account) = [&ADA, &ALICE].into_iter().find(|account| account.id == decided.decision) {
+        let Decision { redirect_uri, code_challenge: challenge, .. } = decided;
+        notes.known().codes.insert(hash(&code), Code { account, redirect_uri, challenge });
         target.query_pairs_mut().append_pair("code", &code);
     } else {
         target.query_pairs_mut().append_pair("error", "access_denied");
@@ -166,7 +175,7 @@ async fn token(
     headers: HeaderMap,
     Form(form): Form<BTreeMap<String, String>>,
 ) -> Response {
-    if !notes.is_client(&headers) {
+    if !is_client(&headers, CLIENT_ID, &notes.client_secret) {
         return refuse(StatusCode::UNAUTHORIZED, "invalid_client");
     }
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
@@ -176,12 +185,12 @@ async fn token(
             let challenge = URL_SAFE_NO_PAD.encode(hash(field("code_verifier")));
             let fits =
                 |code: &Code| code.redirect_uri == field("redirect_uri") && code.challenge == challenge;
-            if !code.as_ref().is_some_and(fits) {
+            let Some(code) = code.filter(fits) else {
                 return refuse(StatusCode::BAD_REQUEST, "invalid_grant");
-            }
+            };
             let mut known = notes.known();
             known.authorizations += 1;
-            (known.authorizations, FIRST_TTL)
+            (Authorization { number: known.authorizations, account: code.account }, FIRST_TTL)
         }
         "refresh_token" => {
             let mut known = notes.known();
@@ -212,52 +221,35 @@ async fn revoke(
     headers: HeaderMap,
     Form(form): Form<BTreeMap<String, String>>,
 ) -> Response {
-    if !notes.is_client(&headers) {
+    if !is_client(&headers, CLIENT_ID, &notes.client_secret) {
         return refuse(StatusCode::UNAUTHORIZED, "invalid_client");
     }
     let mut known = notes.known();
     let token = form.get("token").map(String::as_str).unwrap_or_default();
     if let Some(authorization) = known.refresh.remove(&hash(token)) {
-        known.access.retain(|_, (_, of)| *of != authorization);
+        known.access.retain(|_, (_, of)| of.number != authorization.number);
         known.revoked += 1;
     }
     StatusCode::OK.into_response()
 }
 
 async fn list(State(notes): State<Arc<Notes>>, headers: HeaderMap) -> Response {
-    answer(&notes, &headers, json!({ "notes": ["buy milk", "call Grace"] }))
+    answer(&notes, &headers, |account| json!({ "notes": account.notes }))
 }
 
 async fn me(State(notes): State<Arc<Notes>>, headers: HeaderMap) -> Response {
-    answer(&notes, &headers, json!({ "id": "ada", "name": "Ada", "email": "ada@example.com" }))
+    answer(
+        &notes,
+        &headers,
+        |Account { id, name, .. }| json!({ "id": id, "name": name, "email": format!("{id}@example.com") }),
+    )
 }
 
-fn answer(notes: &Notes, headers: &HeaderMap, body: serde_json::Value) -> Response {
-    let bearer = super::upstream::bearer(headers).map(hash);
+fn answer(notes: &Notes, headers: &HeaderMap, body: impl FnOnce(&Account) -> Value) -> Response {
     let known = notes.known();
-    match bearer.and_then(|token| known.access.get(&token)) {
-        Some((until, _)) if Instant::now() < *until => Json(body).into_response(),
+    match bearer(headers).and_then(|token| known.access.get(&hash(token))) {
+        Some((until, of)) if Instant::now() < *until => Json(body(of.account)).into_response(),
         _ => (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")])
             .into_response(),
     }
-}
-
-fn refuse(status: StatusCode, code: &str) -> Response {
-    (status, Json(json!({ "error": code }))).into_response()
-}
-
-fn hash(text: &str) -> Digest {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-    out
-}
-
-fn random(prefix: &str) -> Result<String, alter_domain::port::RngError> {
-    let mut bytes = [0; 20];
-    SystemRng::new().fill(&mut bytes)?;
-    Ok(format!("{prefix}{}", hex::encode(bytes)))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('\'', "&#39;")
 }

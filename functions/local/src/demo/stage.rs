@@ -12,22 +12,29 @@ use alter_domain::{
     api::{
         SecretText,
         portal::{
-            AddProvider, CreateApp, CreateGrant, CreateSecret, CredentialType, MintKey, PrincipalView,
-            ScopesInput,
+            AddIdentityProvider, AddProvider, ClaimsInput, CreateApp, CreateGrant, CreateSecret,
+            CredentialType, MintKey, PrincipalView, ScopesInput, SetSignInClient, SetWebhook,
         },
     },
     port::{Rng as _, SystemRng},
     secret::Secret,
 };
+use bytes::Bytes;
+use http::{Request, header};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::{notes, upstream::Upstream, visitor::Visitor};
+use super::{
+    identity::{self, Person},
+    notes::{self, Account},
+    upstream::Upstream,
+    visitor::Visitor,
+};
 use crate::{
     cli::{
-        BaseUrl, Caller, CliError, DurabilityArg, HttpClient, Json, Portal, Result, SaveFile, TargetArgs,
-        create_session, id_of, perform, poll_session, read_all,
+        BaseUrl, Caller, CliError, DurabilityArg, HttpClient, Json, Paging, Portal, Result, SaveFile,
+        TargetArgs, create_session, id_of, on_the_wire, perform, poll_session, read_all,
     },
     server::{self, Running, ServeOptions},
 };
@@ -42,14 +49,11 @@ pub(super) struct Stage {
     runtime: tokio::runtime::Runtime,
 }
 
-/// Who plays in the scripted demo.
-pub(super) struct Cast {
-    pub(super) app_id: String,
-    pub(super) app_key: Secret<String>,
-    pub(super) provider: String,
-    pub(super) grant_id: String,
-    pub(super) revocable_grant_id: String,
-    pub(super) oauth_grant_id: String,
+/// With which grant a call is made.
+pub(super) enum By<'a> {
+    Grant(&'a str),
+    /// What the holder of this token has on Acme Notes.
+    UserOnNotes(&'a Secret<String>),
 }
 
 /// How long the provider may take to be told.
@@ -178,10 +182,20 @@ impl Stage {
     }
 
     pub(super) async fn issue_grant(&self, app: &str, secret: &Json, label: &str) -> Result<Json> {
+        self.issue_grant_to(app, secret, PrincipalView::System {}, label).await
+    }
+
+    pub(super) async fn issue_grant_to(
+        &self,
+        app: &str,
+        secret: &Json,
+        principal: PrincipalView,
+        label: &str,
+    ) -> Result<Json> {
         let portal = self.portal(Some(app));
         let create = CreateGrant {
             secret_id: id_of(secret, "secret_id")?,
-            principal: PrincipalView::System {},
+            principal,
             label: Some(label.to_owned()),
             grant_policy: None,
         };
@@ -222,20 +236,85 @@ impl Stage {
         portal.post(&portal.in_app("/providers").await?, &Vec::new(), &add).await
     }
 
-    /// An end user connects her account: `session` is told of the link first. Returns the grant.
+    /// Makes Acme ID the app's identity provider.
+    pub(super) async fn add_identity_provider(&self, app: &str) -> Result<Json> {
+        let provider = self.upstream.identity.as_ref();
+        let portal = self.portal(Some(app));
+        let add = AddIdentityProvider {
+            issuer: provider.issuer().to_owned(),
+            idp_type: None,
+            claims: ClaimsInput { groups: Some(Some("groups".to_owned())), ..ClaimsInput::default() },
+            audience: None,
+        };
+        let path = portal.in_app("/identity-provider").await?;
+        let added = portal.post(&path, &Vec::new(), &add).await?;
+        let client = SetSignInClient {
+            client_id: identity::CLIENT_ID.to_owned(),
+            client_secret: Some(SecretText::new(provider.client_secret().to_owned())),
+        };
+        portal.put(&format!("{path}/client"), &Vec::new(), &client).await?;
+        Ok(added)
+    }
+
+    /// Somebody signs in at Acme ID: the token that the app has of it from then on, and the file that it is in.
+    pub(super) fn sign_in(&self, person: &Person) -> Result<Secret<String>> {
+        let token = self.upstream.identity.token(person)?;
+        SaveFile::create(&self.dir.path().join(format!("{}.jwt", person.sub)))?.keep(&token)?;
+        Ok(token)
+    }
+
+    /// Lets Acme ID tell who has left. Returns the address to tell it at.
+    pub(super) async fn enable_webhook(&self, app: &str) -> Result<String> {
+        let portal = self.portal(Some(app));
+        let issuer = Some(self.upstream.identity.issuer().to_owned());
+        let set = SetWebhook { issuer, ..SetWebhook::default() };
+        let path = portal.in_app("/identity-provider/webhooks/ssf").await?;
+        let set = portal.put(&path, &Vec::new(), &set).await?;
+        set.get("webhook").map_or_else(|| Err(broken("there is no webhook")), |webhook| text(webhook, "url"))
+    }
+
+    /// Somebody's account at Acme ID is deleted, which tells this address (RFC 8935).
+    pub(super) async fn leaves(&self, person: &Person, webhook: &str) -> Result<http::StatusCode> {
+        let path =
+            webhook.strip_prefix(&self.base_url()).ok_or_else(|| broken("the webhook is elsewhere"))?;
+        let event = self.upstream.identity.account_purged(person, webhook)?;
+        let mut request = Request::new(Bytes::from(event));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = path.parse().map_err(|_| broken("the webhook has no address"))?;
+        let kind = http::HeaderValue::from_static("application/secevent+jwt");
+        request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        Ok(self.http.send(request).await?.status())
+    }
+
+    /// What the vault says of a user.
+    pub(super) async fn user(&self, app: &str, person: &Person) -> Result<Json> {
+        let portal = self.portal(Some(app));
+        let users = portal.list(&portal.in_app("/users").await?, &Vec::new(), &Paging::everything()).await?;
+        let user = users.items.into_iter().find(|user| user.text("subject") == Some(person.sub));
+        user.ok_or_else(|| broken("the vault does not know her"))
+    }
+
+    /// An end user connects her account: `opened` is told of the link first. Returns the grant, which is hers if the app has
+    /// her token.
     pub(super) async fn connect(
         &self,
         key: &Secret<String>,
+        account: &Account,
+        user_token: Option<&Secret<String>>,
         opened: impl FnOnce(&str) -> Result<()>,
     ) -> Result<Json> {
         let caller = caller(key)?;
-        let ask = json!({ "allowed_providers": [NOTES], "return_url": null, "allowed_origin": null, "metadata": null });
+        let user_token = user_token.map(on_the_wire);
+        let ask = json!({
+            "allowed_providers": [NOTES], "user_token": user_token,
+            "return_url": null, "allowed_origin": null, "metadata": null
+        });
         let session = create_session(&self.http, &caller, &ask).await?;
         opened(&session.url)?;
-        Visitor::default().connect(&session.url, NOTES).await?;
+        Visitor::default().connect(&session.url, NOTES, &format!("Allow as {}", account.name)).await?;
         let answer = poll_session(&self.http, &caller, &session).await?;
         let grant = answer.list("grants").and_then(<[Json]>::first).cloned();
-        grant.ok_or_else(|| CliError::failure("demo_failed", format!("This demo is broken: {answer:?}.")))
+        grant.ok_or_else(|| broken(&format!("{answer:?}")))
     }
 
     /// Waits until the provider has been told of a revocation, and returns what the grant says of it.
@@ -247,35 +326,42 @@ impl Stage {
             let view = portal.get(&path, &Vec::new()).await?;
             let receipt = view.path("connection.provider_revocation.status").and_then(Json::as_text);
             match receipt {
-                Some("pending") if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
+                // Where somebody has left, their grants end one after the other.
+                None | Some("pending") if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
                 Some(outcome) => return Ok(outcome.to_owned()),
                 None => return Err(CliError::failure("demo_failed", format!("No receipt in {view:?}."))),
             }
         }
     }
 
-    /// Calls the bank through the vault, as `alter call` does.
+    /// Calls an API of this demo through the vault, as `alter call` does.
     pub(super) async fn call(
         &self,
         key: &Secret<String>,
-        grant: &str,
+        by: By<'_>,
         path: &str,
         reason: &str,
     ) -> Result<Reply> {
         let caller = caller(key)?;
+        let (grant, provider, user_token) = match by {
+            By::Grant(grant) => (Some(grant.to_owned()), None, None),
+            By::UserOnNotes(token) => (None, Some(NOTES.to_owned()), Some(token)),
+        };
         let call = TargetArgs {
             method: "GET".to_owned(),
             target: format!("{}{path}", self.upstream.url()),
-            grant: Some(grant.to_owned()),
-            provider: None,
+            grant,
+            provider,
+            account: None,
             label: None,
+            user_token_file: None,
             key_file: self.key_file(),
             reason: Some(reason.to_owned()),
             caller: None,
             headers: Vec::new(),
             data: None,
         };
-        let answer = perform(&self.http, &caller, &call, None).await?;
+        let answer = perform(&self.http, &caller, &call, user_token, None).await?;
         let status = answer.status();
         let body = read_all(answer.into_body()).await?;
         Ok(Reply { status, body: String::from_utf8_lossy(&body).into_owned() })
@@ -288,25 +374,9 @@ impl Stage {
     }
 }
 
-impl Cast {
-    pub(super) async fn assemble(stage: &Stage) -> Result<Self> {
-        let app = stage.create_app("Shop").await?;
-        let app_id = text(&app, "app_id")?;
-        let (_, app_key) = stage.mint_key(&app_id, "backend").await?;
-        let secret = stage.store_secret(&app_id, "Acme Bank").await?;
-        let grant = stage.issue_grant(&app_id, &secret, "Shop backend").await?;
-        let revocable = stage.issue_grant(&app_id, &secret, "To be revoked").await?;
-        stage.add_provider(&app_id).await?;
-        let connected = stage.connect(&app_key, |_| Ok(())).await?;
-        Ok(Self {
-            app_id,
-            app_key,
-            provider: text(&secret, "slug")?,
-            grant_id: text(&grant, "grant_id")?,
-            revocable_grant_id: text(&revocable, "grant_id")?,
-            oauth_grant_id: text(&connected, "grant_id")?,
-        })
-    }
+/// The demo shows nothing that is not so.
+pub(super) fn broken(what: &str) -> CliError {
+    CliError::failure("demo_failed", format!("This demo is broken: {what}."))
 }
 
 fn caller(key: &Secret<String>) -> Result<Caller> {

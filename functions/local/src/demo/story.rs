@@ -3,13 +3,14 @@
 use alter_domain::secret::Secret;
 
 use super::{
-    notes::FIRST_TTL,
-    stage::{Stage, text},
+    notes::{ADA, FIRST_TTL},
+    people,
+    stage::{By, Stage, broken, text},
 };
-use crate::cli::{CliError, Column, Context, Json, Paging, Result, Style, plain, render};
+use crate::cli::{Column, Context, Json, Paging, Result, Style, plain, render};
 
 /// Writes the story as it goes.
-struct Narrator<'a> {
+pub(super) struct Narrator<'a> {
     context: &'a Context,
     scenes: u8,
 }
@@ -23,14 +24,14 @@ impl Narrator<'_> {
         self.context.printer.write(&format!("{text}\n"))
     }
 
-    fn scene(&mut self, title: &str, command: &str) -> Result<()> {
+    pub(super) fn scene(&mut self, title: &str, command: &str) -> Result<()> {
         self.scenes += 1;
         let number = self.paint(Style::Green, &self.scenes.to_string());
         self.line(&format!("\n  {number}  {}", self.paint(Style::Bold, title)))?;
         self.line(&format!("     {} {}", self.paint(Style::Dim, "$"), self.paint(Style::Cyan, command)))
     }
 
-    fn fact(&self, name: &str, value: &str) -> Result<()> {
+    pub(super) fn fact(&self, name: &str, value: &str) -> Result<()> {
         let name = format!("{name:<19}");
         self.line(&format!("     {} {}", self.paint(Style::Dim, &name), plain(value)))
     }
@@ -47,6 +48,7 @@ pub(super) fn tell(context: &Context, stage: &Stage, once: bool) -> Result<()> {
         record(&mut narrator, stage, &app).await?;
         revoke(&mut narrator, stage, &app, &key, &grant).await?;
         connection(&mut narrator, stage, &app, &key).await?;
+        people::tell(&mut narrator, stage, &app, &key).await?;
         let fresh = text(&stage.issue_grant(&app, &secret, "Shop backend, again").await?, "grant_id")?;
         if !once {
             encore(&narrator, stage, &fresh)?;
@@ -111,11 +113,11 @@ async fn call(
         short(&grant)
     );
     narrator.scene("The app calls the bank through the vault.", &command)?;
-    let reply = stage.call(key, &grant, "/v1/balance", "show the balance").await?;
+    let reply = stage.call(key, By::Grant(&grant), "/v1/balance", "show the balance").await?;
     let seen = stage.upstream.seen();
     let last = seen.last().filter(|seen| seen.authenticated);
     check(reply.status.is_success(), "the bank must answer")?;
-    let last = last.ok_or_else(|| untrue("the bank must have received its token"))?;
+    let last = last.ok_or_else(|| broken("the bank must have received its token"))?;
     check(!stage.gives_away(&reply.body), "the reply must not hold the token")?;
     narrator.fact("the bank answered", &format!("{} {}", reply.status, reply.body))?;
     narrator.fact("the app sent", "its key's public part and a signature: no key, no token")?;
@@ -134,7 +136,7 @@ async fn echo(narrator: &mut Narrator<'_>, stage: &Stage, key: &Secret<String>, 
         short(grant)
     );
     narrator.scene("A malicious route sends the token back. It does not get past the vault.", &command)?;
-    let reply = stage.call(key, grant, "/echo-auth", "try to see the token").await?;
+    let reply = stage.call(key, By::Grant(grant), "/echo-auth", "try to see the token").await?;
     check(!stage.gives_away(&reply.body), "an echoed token must not come through")?;
     narrator.fact("the app received", &format!("{} {}", reply.status, reply.body))
 }
@@ -173,10 +175,10 @@ async fn revoke(
         short(grant)
     );
     narrator.scene("The very next call fails.", &command)?;
-    let refused = match stage.call(key, grant, "/v1/balance", "one more time").await {
+    let refused = match stage.call(key, By::Grant(grant), "/v1/balance", "one more time").await {
         Err(error) if error.code == "grant_revoked" => error,
         Err(other) => return Err(other),
-        Ok(_) => return Err(untrue("a revoked grant must not work")),
+        Ok(_) => return Err(broken("a revoked grant must not work")),
     };
     check(stage.upstream.seen().len() == before, "the bank must not be reached")?;
     narrator.fact("the vault answered", &refused.to_string())?;
@@ -200,7 +202,7 @@ async fn connection(
 
     narrator.scene("An end user connects her account.", "alter connect acme-notes --key-file shop.key")?;
     let granted = stage
-        .connect(key, |link| {
+        .connect(key, &ADA, None, |link| {
             narrator.fact("her link", &format!("{}…", link.split("#session=").next().unwrap_or(link)))
         })
         .await?;
@@ -216,7 +218,7 @@ async fn connection(
     );
     narrator.scene("Her access token has expired. The app does not notice.", &command)?;
     tokio::time::sleep(FIRST_TTL).await;
-    let reply = stage.call(key, &grant, "/notes/api/notes", "show the notes").await?;
+    let reply = stage.call(key, By::Grant(&grant), "/notes/api/notes", "show the notes").await?;
     check(reply.status.is_success(), "a call with an expired token must be renewed")?;
     check(notes.ledger().refreshed == 1, "the token must have been renewed once")?;
     narrator.fact("the app received", &format!("{} {}", reply.status, reply.body))?;
@@ -289,15 +291,10 @@ fn encore(narrator: &Narrator<'_>, stage: &Stage, grant: &str) -> Result<()> {
 }
 
 /// The beginning of an id is enough to recognise it in a story.
-fn short(id: &str) -> String {
+pub(super) fn short(id: &str) -> String {
     format!("{}…", id.get(..8).unwrap_or(id))
 }
 
-fn check(holds: bool, what: &str) -> Result<()> {
-    if holds { Ok(()) } else { Err(untrue(what)) }
-}
-
-/// The demo shows nothing that is not so.
-fn untrue(what: &str) -> CliError {
-    CliError::failure("demo_failed", format!("This demo is broken: {what}."))
+pub(super) fn check(holds: bool, what: &str) -> Result<()> {
+    if holds { Ok(()) } else { Err(broken(what)) }
 }

@@ -24,7 +24,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::notes::{self, Notes};
+use super::{
+    identity::{self, AcmeId},
+    notes::{self, Notes},
+    web::bearer,
+};
 use crate::cli::{CliError, Result};
 
 /// How many requests are remembered.
@@ -52,6 +56,8 @@ pub(super) struct Upstream {
     pub(super) addr: SocketAddr,
     /// The OAuth provider beside the bank.
     pub(super) notes: Arc<Notes>,
+    /// The identity provider beside the bank.
+    pub(super) identity: Arc<AcmeId>,
     bank: Arc<Bank>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
@@ -68,7 +74,10 @@ impl Upstream {
         let addr = listener.local_addr().map_err(failed)?;
         let bank = Arc::new(Bank { token, seen: Mutex::default() });
         let notes = Arc::new(Notes::new().map_err(|error| CliError::failure("random", error.to_string()))?);
-        let router = router(Arc::clone(&bank)).merge(notes::router(Arc::clone(&notes)));
+        let identity = Arc::new(AcmeId::new(&format!("http://{addr}"))?);
+        let router = router(Arc::clone(&bank))
+            .merge(notes::router(Arc::clone(&notes)))
+            .merge(identity::router(Arc::clone(&identity)));
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = move || {
             runtime.block_on(async {
@@ -81,7 +90,7 @@ impl Upstream {
             });
         };
         let thread = std::thread::Builder::new().name("demo-api".to_owned()).spawn(serve).map_err(failed)?;
-        Ok(Self { addr, notes, bank, stop, thread })
+        Ok(Self { addr, notes, identity, bank, stop, thread })
     }
 
     pub(super) fn url(&self) -> String {
@@ -107,10 +116,6 @@ impl Bank {
     fn knows(&self, headers: &HeaderMap) -> bool {
         bearer(headers) == Some(self.token.expose_secret())
     }
-}
-
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 fn router(bank: Arc<Bank>) -> Router {

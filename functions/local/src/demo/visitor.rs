@@ -25,8 +25,8 @@ struct Page {
 }
 
 impl Visitor {
-    /// Connects an account by the link of a session.
-    pub(super) async fn connect(&mut self, link: &str, provider: &str) -> Result<()> {
+    /// Connects an account by the link of a session; `allow` is what she presses at the provider.
+    pub(super) async fn connect(&mut self, link: &str, provider: &str, allow: &str) -> Result<()> {
         let lost = |what: &str| CliError::failure("demo_failed", format!("This demo is broken: {what}."));
         let link = Url::parse(link).map_err(|_| lost("the link is no URL"))?;
         let token = link.fragment().and_then(|fragment| fragment.strip_prefix("session="));
@@ -41,8 +41,7 @@ impl Visitor {
         let authorize = between(&leaving.html, "<a class=\"button primary\" href=\"", "\"")
             .ok_or_else(|| lost("the page does not lead to the provider"))?;
         let consent = self.get(&join(&leaving.url, &unescape(&authorize))?).await?;
-        let allow = between(&consent.html, "<a href='", "'>Allow</a>")
-            .ok_or_else(|| lost("the provider does not ask"))?;
+        let allow = target(&consent.html, allow).ok_or_else(|| lost("the provider does not ask"))?;
         let back = self.get(&join(&consent.url, &unescape(&allow))?).await?;
         if back.url.origin() != link.origin() {
             return Err(lost("the provider does not lead back"));
@@ -124,10 +123,16 @@ fn join(base: &Url, target: &str) -> Result<Url> {
     base.join(target).map_err(|_| CliError::failure("demo_failed", "A page leads to what is no URL."))
 }
 
-/// The text between two marks, the nearest before the second.
+/// The text between two marks.
 fn between(html: &str, from: &str, to: &str) -> Option<String> {
     let (before, _) = html.split_once(from).map(|(_, rest)| rest)?.split_once(to)?;
     Some(before.to_owned())
+}
+
+/// Where the link with this text leads.
+fn target(html: &str, text: &str) -> Option<String> {
+    let (before, _) = html.split_once(&format!("'>{text}</a>"))?;
+    Some(before.rsplit_once("<a href='")?.1.to_owned())
 }
 
 fn unescape(text: &str) -> String {

@@ -5,6 +5,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use crate::support::{Demo, Service, alter, run, run_with};
 
 #[test]
@@ -29,11 +31,87 @@ fn the_story_is_told_and_nothing_is_left_behind() {
         "for the account ada",
         "call Grace",
         "has no token left; the receipt says revoked",
+        "alter idp add",
+        "alter connect acme-notes --key-file shop.key --user-token-file alice.jwt",
+        "{\"notes\":[\"answer Bob\",\"order a cake\"]}",
+        "The grant does not exist. (grant_not_found)",
+        "alter idp webhook enable ssf",
+        "202 Accepted",
+        "(user_deprovisioned)",
+        "her grant           revoked",
+        "has no token of hers left; the receipt says revoked",
     ] {
         assert!(story.stdout.contains(moment), "{moment} is missing from\n{}", story.stdout);
     }
+    let (_, people) = story.stdout.split_once("alter idp add").unwrap();
+    assert!(!people.contains("--grant"), "users are found their grants by their tokens");
     assert!(!story.stdout.contains('\x1b'), "no colour where there is no terminal");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the temporary directory is empty again");
+}
+
+/// b067, b068: no grant id, and two users who have nothing to do with each other.
+#[test]
+fn its_users_call_by_their_tokens() {
+    let demo = Demo::start();
+    demo.file("alice.jwt", demo.text("user_jwt"));
+    demo.file("bob.jwt", demo.text("user_jwt_empty"));
+    let notes = demo.service.ready["oauth"]["provider"].as_str().unwrap().to_owned();
+    let call = |path: &str, provider: &str, token: &str| {
+        let url = demo.upstream(path);
+        demo.run(&["call", "GET", &url, "--provider", provider, "--user-token-file", token])
+    };
+    let of_alice = call("/notes/api/notes", &notes, "alice.jwt");
+    assert_eq!((of_alice.code, of_alice.stderr.as_str()), (0, ""));
+    assert!(of_alice.stdout.contains("order a cake"), "{of_alice:?}");
+    let by_group = call("/v1/balance", demo.text("provider"), "alice.jwt");
+    assert!(by_group.stdout.contains("\"authenticated\":true"), "{by_group:?}");
+    for (path, provider) in [("/notes/api/notes", notes.as_str()), ("/v1/balance", demo.text("provider"))] {
+        call(path, provider, "bob.jwt").refused(4, "grant_not_found");
+    }
+    // A grant id is worth nothing with a token whose it is not.
+    let (url, grant) = (demo.upstream("/v1/balance"), demo.text("grant_id"));
+    demo.run(&["call", "GET", &url, "--grant", grant, "--user-token-file", "alice.jwt"])
+        .refused(4, "grant_not_found");
+
+    // The token may come from another command; then it is the only thing that does.
+    let call = ["call", "GET", &url, "--provider", demo.text("provider"), "--user-token-file", "-"];
+    let piped = demo.run_with(&call, demo.text("user_jwt").as_bytes());
+    assert_eq!(piped.code, 0, "{piped:?}");
+    demo.run(&[&call[..], &["--data", "-"]].concat()).refused(2, "usage");
+    demo.run_with(&call, demo.text("operator_token").as_bytes()).refused(3, "invalid_token_file");
+    let connect = ["connect", &notes, "--key-file", "-", "--user-token-file", "-"];
+    demo.run(&connect).refused(2, "usage");
+    demo.never_said(&[demo.text("user_jwt"), demo.text("user_jwt_empty"), demo.text("operator_token")]);
+
+    // A signed call for curl carries the token, which is what the request needs.
+    let signed = ["sign", "GET", &url, "--provider", demo.text("provider"), "--user-token-file", "alice.jwt"];
+    let signed = demo.run(&signed).stdout;
+    assert!(
+        signed.contains(&format!("header = \"alter-user-token: {}\"", demo.text("user_jwt"))),
+        "{signed}"
+    );
+}
+
+#[test]
+fn its_identity_provider_and_tokens_are_good_for_a_day() {
+    let demo = Demo::start();
+    let issuer = demo.text("idp_issuer");
+    assert!(issuer.starts_with(demo.text("upstream_url")));
+    assert_eq!(demo.text("wallet_url"), format!("{}/", demo.text("base_url")));
+    let idp = demo.json(&["idp", "show"]);
+    assert_eq!((&idp["issuer"], &idp["claims"]["groups"]), (&issuer.into(), &"groups".into()));
+    assert_eq!(idp["client"]["has_client_secret"], true);
+    let users = demo.json(&["user", "list"]);
+    assert_eq!(users["items"].as_array().map(Vec::len), Some(1), "Bob has not been seen: {users}");
+    assert_eq!(users["items"][0]["status"], "active");
+    for (name, person) in [("user_jwt", "alice"), ("user_jwt_empty", "bob")] {
+        let claims = demo.text(name).split('.').nth(1).unwrap();
+        let claims: serde_json::Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+        assert_eq!((&claims["iss"], &claims["sub"]), (&issuer.into(), &person.into()));
+        let [issued, expires] = ["iat", "exp"].map(|name| claims[name].as_i64().unwrap());
+        assert_eq!(expires - issued, 24 * 60 * 60);
+    }
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn output_has_three_forms() {
     let table = demo.run(&["grant", "list"]);
     let mut lines = table.stdout.lines();
     assert!(lines.next().unwrap().starts_with("GRANT ID  "), "{table:?}");
-    assert_eq!(lines.count(), 3, "{table:?}");
+    assert_eq!(lines.count(), 5, "{table:?}");
     assert!(!table.stdout.contains('\x1b') && table.stdout.lines().all(|line| line.trim_end() == line));
 
     let page = demo.json(&["grant", "list", "--limit", "1"]);
@@ -161,7 +161,9 @@ fn output_has_three_forms() {
     let jsonl = demo.run(&["grant", "list", "--output", "jsonl", "--fields", "principal.type,label"]);
     assert_eq!(
         jsonl.stdout,
-        "{\"principal.type\":\"system\",\"label\":null}\n\
+        "{\"principal.type\":\"group\",\"label\":\"Support\"}\n\
+         {\"principal.type\":\"user\",\"label\":null}\n\
+         {\"principal.type\":\"system\",\"label\":null}\n\
          {\"principal.type\":\"system\",\"label\":\"To be revoked\"}\n\
          {\"principal.type\":\"system\",\"label\":\"Shop backend\"}\n"
     );
