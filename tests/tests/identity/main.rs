@@ -8,6 +8,11 @@
     reason = "test code: what does not hold is a panic"
 )]
 
+mod browser;
 mod calls;
+mod connect_users;
+mod departure;
 mod sender;
+mod sign_in;
 mod webhooks;
+mod world;

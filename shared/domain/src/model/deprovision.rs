@@ -23,6 +23,8 @@ pub struct Deprovision {
     /// Who said that the user has left, and from where.
     pub actor: Actor,
     pub from: Surface,
+    /// How many of the user's grants were ended so far, as far as that was written down.
+    pub revoked: u64,
     /// A pass found nothing more; the next that does ends the task.
     pub settled: bool,
     /// Passes that failed since the last one that did not.
@@ -45,8 +47,18 @@ pub struct Finished {
 
 impl Deprovision {
     pub fn new(user_id: UserId, org_id: OrgId, actor: Actor, from: Surface, now: Timestamp) -> Self {
-        let (settled, failures, finished) = (false, 0, None);
-        Self { user_id, org_id, actor, from, settled, failures, finished, due_at: now, created_at: now }
+        Self {
+            user_id,
+            org_id,
+            actor,
+            from,
+            revoked: 0,
+            settled: false,
+            failures: 0,
+            finished: None,
+            due_at: now,
+            created_at: now,
+        }
     }
 
     /// The task as a worker takes it: nobody else's until its turn is over.
@@ -57,6 +69,11 @@ impl Deprovision {
     /// Whether half of the worker's turn is over: time to say that it is still at work.
     pub fn is_to_be_renewed(&self, now: Timestamp) -> bool {
         self.due_at <= after(now, TURN / 2)
+    }
+
+    /// The task with what was counted, which may be less than what was written down: the count begins anew with each pass.
+    pub fn counted(self, revoked: u64) -> Self {
+        Self { revoked: self.revoked.max(revoked), ..self }
     }
 
     /// The task after a pass that ended something: what comes next may find more.

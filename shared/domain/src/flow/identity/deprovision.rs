@@ -93,8 +93,8 @@ pub(crate) async fn follow_up(ports: &Ports, user: UserId) -> Result<()> {
                     None => return Ok(()),
                 }
             }
-            End::Nothing { .. } => {
-                write(ports, work.task, |task| task.settling(now)).await?;
+            End::Nothing { revoked } => {
+                write(ports, work.task, |task| task.counted(revoked).settling(now)).await?;
                 return Ok(());
             }
         }
@@ -135,7 +135,7 @@ impl FollowUp<'_> {
         let mut revoked = 0;
         let mut pages = Box::pin(walk::grants(self.ports, self.task.value.org_id, self.task.value.user_id));
         while let Some((app, page)) = pages.try_next().await? {
-            if !self.is_mine().await? {
+            if !self.is_mine(revoked + ending.count()).await? {
                 return Ok(End::Lost);
             }
             let (live, over): (Vec<Grant>, Vec<Grant>) =
@@ -145,7 +145,7 @@ impl FollowUp<'_> {
                 if Instant::now() >= self.until {
                     return Ok(End::OutOfTime);
                 }
-                if !self.is_mine().await? {
+                if !self.is_mine(revoked + ending.count()).await? {
                     return Ok(End::Lost);
                 }
                 if let Err(back) = self.gone().await? {
@@ -173,13 +173,13 @@ impl FollowUp<'_> {
         })
     }
 
-    /// Whether nobody else has taken the task; says in good time that it is still being worked on.
-    async fn is_mine(&mut self) -> Result<bool> {
+    /// Whether nobody else has taken the task; says in good time that it is still being worked on, and how far that is.
+    async fn is_mine(&mut self, revoked: u64) -> Result<bool> {
         let now = self.ports.clock.now();
         if !self.task.value.is_to_be_renewed(now) {
             return Ok(true);
         }
-        let renewed = write(self.ports, self.task.clone(), |task| task.taken(now)).await?;
+        let renewed = write(self.ports, self.task.clone(), |task| task.counted(revoked).taken(now)).await?;
         Ok(renewed.map(|task| self.task = task).is_some())
     }
 

@@ -104,7 +104,12 @@ impl<'a> Ending<'a> {
         trouble
     }
 
-    /// How many were ended, or the first error.
+    /// How many were ended.
+    pub(super) fn count(&self) -> u64 {
+        self.ended
+    }
+
+    /// The same, or the first error.
     pub(super) fn result(self) -> Result<u64> {
         self.failed.map_or(Ok(self.ended), Err)
     }
