@@ -17,7 +17,9 @@ use http::{HeaderValue, Response, header};
 use serde_json::{Value, json};
 
 use crate::{
-    GrantSpec, Received, TestApp, TokenSpec, Upstream, json_reply, reply,
+    GrantSpec, Received, TestApp, TokenSpec, Upstream,
+    idp_sign_in::Desk,
+    json_reply, reply,
     token::{SigningKey, rsa_jwk},
 };
 
@@ -56,6 +58,7 @@ struct State {
     clock: Mutex<Option<Arc<ManualClock>>>,
     discoveries: AtomicU64,
     key_fetches: AtomicU64,
+    desk: Desk,
 }
 
 impl TestIdp {
@@ -129,6 +132,10 @@ impl TestIdp {
     pub fn jwks(&self) -> Value {
         self.state.jwks()
     }
+
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.state.desk
+    }
 }
 
 impl State {
@@ -160,6 +167,8 @@ impl State {
                 }
             }
             "/moved" => json_reply(200, &self.jwks()),
+            "/token" => self.desk.token(received),
+            "/userinfo" => self.desk.user_info(received),
             _ => reply(404, ""),
         }
     }

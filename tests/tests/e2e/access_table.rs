@@ -63,6 +63,8 @@ impl Ids {
             .replace("{event_id}", &self.event)
             .replace("{slug}", "stripe")
             .replace("{session_id}", &self.grant)
+            .replace("{sign_in_id}", &self.grant)
+            .replace("{start_key}", "begin_unknown")
             .replace("{name}", "connect.css")
     }
 }
@@ -88,6 +90,7 @@ const NO_EVENT: Says = (404, "audit_event_not_found");
 const NO_APP: Says = (404, "app_not_found");
 const NO_PROVIDER: Says = (404, "provider_not_found");
 const NO_TOKEN: Says = (404, "operator_token_not_found");
+const NO_IDP: Says = (400, "identity_provider_not_configured");
 const TOO_LITTLE: Says = (403, "insufficient_scope");
 /// An agent's own key renews what is the agent's, and makes nothing for the app.
 const REPAIRS_ONLY: Says = (422, "repair_grant_id_required");
@@ -161,6 +164,15 @@ pub(crate) fn table() -> Vec<Row> {
         key("POST", "/sdk/oauth/connect/session", OK, None, REPAIRS_ONLY).body(|ids| json!({ "allowed_providers": [ids.provider] })),
         key("POST", "/sdk/oauth/connect/session/poll", OK, None, OK).body(|_| json!({ "session_token": "sess_unknown" })),
         key("GET", "/sdk/oauth/provider-catalog", OK, None, OK),
+        key("POST", "/sdk/auth/session", NO_IDP, None, NO_IDP).body(|_| json!({})),
+        key("POST", "/sdk/auth/poll", OK, None, OK).body(|_| json!({ "session_token": "auth_sess_unknown" })),
+        key("POST", "/sdk/auth/verify-token", NO_IDP, None, NO_IDP).body(|_| json!({ "token": "none" })),
+        key("POST", "/sdk/identity/resolve", OK, None, OK).body(|_| json!({ "include_profile": true })),
+        page("GET", "/sdk/auth/start/{start_key}", 404),
+        page("POST", "/sdk/auth/start/{start_key}", 404),
+        page("GET", "/sdk/auth/callback", 400),
+        page("POST", "/sdk/auth/callback", 303),
+        page("GET", "/sdk/auth/result/{sign_in_id}", 404),
         page("GET", "/sdk/oauth/connect", 200),
         page("POST", "/sdk/oauth/connect", 404),
         page("GET", "/sdk/oauth/connect/assets/{name}", 404),

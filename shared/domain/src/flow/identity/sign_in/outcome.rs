@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long a poll may be held.
-pub const MAX_WAIT: Duration = Duration::from_secs(25);
+const MAX_WAIT: Duration = Duration::from_secs(25);
 /// Between two looks at a sign-in that somebody waits for; each wait is longer than the one before, for a person takes a while.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
