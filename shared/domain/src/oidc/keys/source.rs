@@ -46,6 +46,8 @@ struct Held {
 enum Step {
     Use(Arc<KeySet>),
     Wait(watch::Receiver<()>),
+    /// Start the fetch, and wait for it.
+    Begin(Flight, watch::Receiver<()>),
     Fail(KeysError),
 }
 
@@ -60,7 +62,11 @@ impl Source {
         for _ in 0..2 {
             match self.step(with) {
                 Step::Use(keys) => return Ok(keys),
-                Step::Wait(flight) => landed(flight).await,
+                Step::Wait(landing) => landed(landing).await,
+                Step::Begin(flight, landing) => {
+                    flight.begin();
+                    landed(landing).await;
+                }
                 Step::Fail(error) => return Err(error),
             }
         }
@@ -78,18 +84,24 @@ impl Source {
             let keys = state.usable(with.clock.now())?;
             (!Arc::ptr_eq(&keys, seen)).then_some(keys)
         };
-        let flight = {
+        let (flight, landing) = {
             let mut state = self.lock();
             if let Some(keys) = other(&state) {
                 return Some(keys);
             }
             match &state.flight {
-                Some(flight) => flight.subscribe(),
-                None if state.is_due(with.clock.now()) => self.launch(&mut state, with),
+                Some(flight) => (None, flight.subscribe()),
+                None if state.is_due(with.clock.now()) => {
+                    let (flight, landing) = self.launch(&mut state, with);
+                    (Some(flight), landing)
+                }
                 None => return None,
             }
         };
-        landed(flight).await;
+        if let Some(flight) = flight {
+            flight.begin();
+        }
+        landed(landing).await;
         other(&self.lock())
     }
 
@@ -112,20 +124,22 @@ impl Source {
             // The last attempt failed, and this one may take its five seconds.
             (Some(_), Some(keys)) if state.failure.is_some() => Step::Use(keys),
             (Some(flight), _) => Step::Wait(flight.subscribe()),
-            (None, _) if state.is_due(now) => Step::Wait(self.launch(&mut state, with)),
+            (None, _) if state.is_due(now) => {
+                let (flight, landing) = self.launch(&mut state, with);
+                Step::Begin(flight, landing)
+            }
             (None, Some(keys)) => Step::Use(keys),
             (None, None) => Step::Fail(state.unavailable()),
         }
     }
 
-    /// Starts a fetch, in a task of its own: a caller that hangs up must not end it for the others.
-    fn launch(self: &Arc<Self>, state: &mut State, with: &Fetching) -> watch::Receiver<()> {
-        let (sender, receiver) = watch::channel(());
+    /// A fetch that is about to begin: once the lock is given back, because a runtime that ends drops it at once, and that takes
+    /// the lock.
+    fn launch(self: &Arc<Self>, state: &mut State, with: &Fetching) -> (Flight, watch::Receiver<()>) {
+        let (sender, landing) = watch::channel(());
         state.flight = Some(sender);
         state.attempted_at = Some(with.clock.now());
-        let flight = Flight { source: Arc::clone(self), with: with.clone(), result: None };
-        tokio::spawn(flight.fly());
-        receiver
+        (Flight { source: Arc::clone(self), with: with.clone(), result: None }, landing)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -168,6 +182,11 @@ struct Flight {
 }
 
 impl Flight {
+    /// In a task of its own: a caller that hangs up must not end it for the others.
+    fn begin(self) {
+        tokio::spawn(self.fly());
+    }
+
     async fn fly(mut self) {
         self.result = Some(self.fetch().await);
     }

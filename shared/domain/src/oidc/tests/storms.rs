@@ -2,7 +2,7 @@
 
 use std::{sync::Barrier, thread};
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, future::join_all};
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
@@ -11,7 +11,7 @@ use super::{
     fetching::{Bench, JWKS, source},
     issuer::{Issuer, now},
 };
-use crate::oidc::{IdentityKeys, KeySource, KeysError, TokenError};
+use crate::oidc::{IdentityKeys, KeySource, KeysError, TokenError, Unavailable};
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().build().unwrap()
@@ -99,6 +99,20 @@ fn a_fetch_that_is_lost_with_its_runtime_is_begun_again() {
         waits.await.unwrap();
     });
     assert_eq!(bench.far.hits(), 2);
+}
+
+/// A task that is begun there is dropped on the spot, within the call that begins it.
+#[test]
+fn a_runtime_that_has_ended_holds_nobody_up() {
+    let bench = Bench::new();
+    let token = bench.token(1);
+    let handle = runtime().handle().clone();
+    let context = handle.enter();
+    let verified = bench.verify(&token).now_or_never().expect("an answer at once");
+    assert_eq!(verified, Err(KeysError::Unavailable(Unavailable::Abandoned)));
+    drop(context);
+    assert_eq!(bench.far.hits(), 0);
+    runtime().block_on(bench.verify(&token)).unwrap();
 }
 
 #[tokio::test]
