@@ -114,6 +114,12 @@ impl Users<'_> {
         Ok(Op::Put { table: TableName::Main, item, expect: Expect::Any })
     }
 
+    /// A condition of a transaction: nobody has said that they left.
+    pub fn check_not_departed(org: OrgId, issuer: &str, sub: &str) -> Op {
+        let key = keyspace::departed(org, issuer, sub);
+        Op::Check { table: TableName::Main, key, expect: Expect::Absent }
+    }
+
     /// Whether an event was acted on.
     pub async fn knows_event(&self, idp: IdpId, event: &str) -> Result<bool> {
         let key = keyspace::idp_event(idp, &digest(event));

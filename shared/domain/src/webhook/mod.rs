@@ -74,6 +74,27 @@ pub enum Change {
     Ignored { kind: String },
 }
 
+impl Change {
+    /// Whether it may change anything.
+    pub fn acts(&self) -> bool {
+        !matches!(self, Self::Verification | Self::Ignored { .. })
+    }
+
+    /// Whom it is about, where it is about one person.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Deleted { sub }
+            | Self::Suspended { sub }
+            | Self::Restored { sub }
+            | Self::Profile { sub, .. }
+            | Self::LeftGroup { sub, .. }
+            | Self::SessionsRevoked { sub } => Some(sub),
+            Self::LoggedOut { sub, .. } => sub.as_deref(),
+            Self::GroupDeleted { .. } | Self::Verification | Self::Ignored { .. } => None,
+        }
+    }
+}
+
 /// Why a delivery does not prove its sender. There is one public answer for all of these; the reason is for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unverified {

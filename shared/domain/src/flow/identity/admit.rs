@@ -179,6 +179,10 @@ fn news(
         None => {
             let user = first_seen(&idp.value, verified, identity, departed, now);
             ops.push(Users::create_op(&user)?);
+            if departed.is_none() {
+                // Whoever leaves at this moment is noted first and looked for afterwards: one of the two sees the other.
+                ops.push(Users::check_not_departed(user.org_id, &user.identity.issuer, &user.sub));
+            }
             let detail = BTreeMap::from([("issuer".to_owned(), user.identity.issuer.clone())]);
             event = Some((EventKind::UserCreated, detail));
             user.id

@@ -1,6 +1,9 @@
 //! Deliveries of identity providers, from the proof of who sent one to its effect.
 
+use std::collections::BTreeMap;
+
 use alter_api_types::IdpId;
+use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,6 +21,8 @@ use crate::{
 /// How long after its issue a security event token is still taken. Transmitters repeat for days what they could not deliver; ids
 /// of events are remembered a day longer.
 const MAX_TOKEN_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How many people's events are applied at a time.
+const AT_ONCE: usize = 8;
 /// The parameter of a back-channel logout (OpenID Connect Back-Channel Logout 1.0 section 2.5).
 const LOGOUT_TOKEN: &str = "logout_token";
 
@@ -51,12 +56,7 @@ impl WebhookService {
     ) -> Result<Taken> {
         let (idp, webhook) = self.webhook(id, kind).await?;
         let events = self.events(&idp, &webhook, kind, headers, body).await?;
-        let mut acted = 0;
-        for event in &events {
-            let changed = apply(&self.identity.ports, &idp, kind, event).await?;
-            acted += usize::from(changed);
-            tracing::debug!(idp = %idp.id, webhook = kind.as_str(), event = event.id, changed, "event");
-        }
+        let acted = self.apply(&idp, kind, &events).await?;
         let taken = Taken { events: events.len(), acted };
         tracing::info!(idp = %idp.id, webhook = kind.as_str(), events = taken.events, acted, "delivery");
         Ok(taken)
@@ -67,6 +67,36 @@ impl WebhookService {
         let (idp, _) = self.webhook(id, WebhookKind::Okta).await?;
         let challenge = okta::challenge(headers).map_err(|why| refused(&idp, WebhookKind::Okta, why))?;
         Ok(challenge.to_owned())
+    }
+
+    /// Several people's events at a time, one person's in their order. What fails keeps nobody else's from being applied; the
+    /// sender repeats the delivery, and what is done is done.
+    async fn apply(&self, idp: &IdentityProvider, kind: WebhookKind, events: &[IdpEvent]) -> Result<usize> {
+        let mut by_person: BTreeMap<Option<&str>, Vec<&IdpEvent>> = BTreeMap::new();
+        for event in events.iter().filter(|event| event.change.acts()) {
+            by_person.entry(event.change.subject()).or_default().push(event);
+        }
+        let mut people = Vec::with_capacity(by_person.len());
+        for events in by_person.into_values() {
+            people.push(self.apply_in_order(idp, kind, events));
+        }
+        let results: Vec<Result<usize>> = stream::iter(people).buffer_unordered(AT_ONCE).collect().await;
+        results.into_iter().sum()
+    }
+
+    async fn apply_in_order(
+        &self,
+        idp: &IdentityProvider,
+        kind: WebhookKind,
+        events: Vec<&IdpEvent>,
+    ) -> Result<usize> {
+        let mut acted = 0;
+        for event in events {
+            let changed = apply(&self.identity.ports, idp, kind, event).await?;
+            acted += usize::from(changed);
+            tracing::debug!(idp = %idp.id, webhook = kind.as_str(), event = event.id, changed, "event");
+        }
+        Ok(acted)
     }
 
     async fn webhook(&self, id: IdpId, kind: WebhookKind) -> Result<(IdentityProvider, Webhook)> {

@@ -240,23 +240,26 @@ impl Told<'_> {
     /// nothing any more.
     fn confirmed(&self, user: User) -> Option<(User, Option<EventKind>)> {
         let gone = matches!(user.state, UserState::Deprovisioned { .. });
-        (!gone && self.at > user.state_as_of).then(|| (User { state_as_of: self.at, ..user }, None))
+        (!gone && self.at > user.state_as_of).then_some((User { state_as_of: self.at, ..user }, None))
     }
 
     fn sessions_ended(&self, user: User) -> Option<(User, Option<EventKind>)> {
         let tokens_valid_after = Some(self.at.as_second());
         (tokens_valid_after > user.tokens_valid_after)
-            .then(|| (User { tokens_valid_after, ..user }, Some(EventKind::UserSessionsEnded)))
+            .then_some((User { tokens_valid_after, ..user }, Some(EventKind::UserSessionsEnded)))
     }
 
     fn signed_out(&self, user: User) -> Option<(User, Option<EventKind>)> {
         let signed_out_at = Some(self.at.as_second());
         (signed_out_at > user.signed_out_at)
-            .then(|| (User { signed_out_at, ..user }, Some(EventKind::UserSessionsEnded)))
+            .then_some((User { signed_out_at, ..user }, Some(EventKind::UserSessionsEnded)))
     }
 
     fn profile(&self, user: User) -> Option<(User, Option<EventKind>)> {
         let Change::Profile { email, name, suspended, .. } = &self.event.change else { return None };
+        if matches!(user.state, UserState::Deprovisioned { .. }) {
+            return None;
+        }
         let as_of = self.at.as_second();
         let known = (user.email.clone(), user.name.clone());
         let told = match as_of >= user.profile_as_of {
@@ -280,26 +283,22 @@ impl Told<'_> {
         }
     }
 
-    /// Somebody is gone: all whom the vault knows by that name, and whoever comes by it later.
+    /// Somebody is gone: whoever comes by that name later, and all whom the vault knows by it. In this order: who comes for the
+    /// first time meanwhile is either refused or found.
     async fn departure(&self, sub: &str) -> Result<Vec<Step>> {
         let (org, issuer) = (self.idp.org_id, &self.idp.issuer);
+        let noted = self.users().departed(org, issuer, sub).await?;
+        if noted.is_none_or(|noted| noted < self.at) {
+            let note = Users::note_departed_op(org, issuer, sub, self.at)?;
+            self.ports.table.transact(vec![note]).await?;
+        }
         let by = Actor::of_vault();
-        let people = self.people(sub).await?;
-        let unknown = people.is_empty();
         let mut steps = Vec::new();
-        for user in people {
+        for user in self.people(sub).await? {
             let id = user.value.id;
             if let Some(ops) = departure(user, self.at, (&by, Surface::Webhook), self.now)? {
                 let record = Some((EventKind::UserDeprovisioned, id, None));
                 steps.push(Step { record, ops, departed: Some(id) });
-            }
-        }
-        let noted = self.users().departed(org, issuer, sub).await?;
-        if noted.is_none_or(|noted| noted < self.at) && (unknown || !steps.is_empty()) {
-            let note = Users::note_departed_op(org, issuer, sub, self.at)?;
-            match steps.last_mut() {
-                Some(step) => step.ops.push(note),
-                None => steps.push(Step { record: None, ops: vec![note], departed: None }),
             }
         }
         Ok(steps)
