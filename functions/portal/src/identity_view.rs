@@ -15,7 +15,13 @@ pub(crate) fn discovered(found: Discovered) -> DiscoveredView {
         issuer: found.issuer,
         idp_type: idp_type(found.kind),
         claims: claims(found.claims),
-        webhooks: WebhookKind::ALL.into_iter().filter(|kind| proposed(found.kind, *kind)).map(kind).collect(),
+        preset: idp_type(found.preset),
+        preset_claims: claims(found.preset.suggested_claims()),
+        webhooks: WebhookKind::ALL
+            .into_iter()
+            .filter(|kind| proposed(found.preset, *kind))
+            .map(kind)
+            .collect(),
         jwks_uri: found.jwks_uri,
         authorization_endpoint: found.authorization_endpoint,
         token_endpoint: found.token_endpoint,
@@ -68,7 +74,7 @@ pub(crate) fn webhook(idp: &IdentityProvider, of: WebhookKind, public_url: &str)
         kind: kind(of),
         url: webhook_address(public_url, idp.id, of),
         enabled: webhook.is_some(),
-        proposed: proposed(idp.kind, of),
+        proposed: proposed(product(idp), of),
         secret_source: match of {
             WebhookKind::Auth0 | WebhookKind::Okta => WebhookSecretSource::Vault,
             WebhookKind::Clerk | WebhookKind::WorkOs => WebhookSecretSource::IdentityProvider,
@@ -106,6 +112,14 @@ pub(crate) fn user(member: Member, task: Option<Deprovision>) -> UserView {
         updated_at: user.updated_at.max(membership.updated_at),
         deprovision: task
             .map(|task| DeprovisionView { grants_revoked: task.revoked, since: task.created_at }),
+    }
+}
+
+/// What it is, or what it looks like where nobody has said.
+fn product(idp: &IdentityProvider) -> IdpKind {
+    match idp.kind {
+        IdpKind::CustomOidc => IdpKind::preset_of(&idp.issuer),
+        known => known,
     }
 }
 

@@ -40,6 +40,16 @@ async fn the_api_describes_itself() {
     post /portal/v1/apps/{app_id}/grants create_grant: 201 400 401 403 404 409 413 415 422 500 503
     get /portal/v1/apps/{app_id}/grants/{grant_id} get_grant: 200 401 403 404 500 503
     post /portal/v1/apps/{app_id}/grants/{grant_id}/revoke revoke_grant: 200 400 401 403 404 409 413 415 422 500 503
+    delete /portal/v1/apps/{app_id}/identity-provider remove_identity_provider: 200 401 403 404 409 500 503
+    get /portal/v1/apps/{app_id}/identity-provider get_identity_provider: 200 401 403 404 500 503
+    patch /portal/v1/apps/{app_id}/identity-provider update_identity_provider: 200 400 401 403 404 409 413 415 422 500 503
+    post /portal/v1/apps/{app_id}/identity-provider add_identity_provider: 201 400 401 403 404 409 413 415 422 500 503
+    delete /portal/v1/apps/{app_id}/identity-provider/client remove_sign_in_client: 200 401 403 404 409 500 503
+    put /portal/v1/apps/{app_id}/identity-provider/client set_sign_in_client: 200 400 401 403 404 409 413 415 422 500 503
+    post /portal/v1/apps/{app_id}/identity-provider/discover discover_identity_provider: 200 400 401 403 404 413 415 422 500 503
+    get /portal/v1/apps/{app_id}/identity-provider/webhooks list_webhooks: 200 401 403 404 500 503
+    delete /portal/v1/apps/{app_id}/identity-provider/webhooks/{kind} disable_webhook: 200 401 403 404 409 500 503
+    put /portal/v1/apps/{app_id}/identity-provider/webhooks/{kind} set_webhook: 200 400 401 403 404 409 413 415 422 500 503
     get /portal/v1/apps/{app_id}/keys list_keys: 200 401 403 404 422 500 503
     post /portal/v1/apps/{app_id}/keys mint_key: 201 400 401 403 404 409 413 415 422 500 503
     delete /portal/v1/apps/{app_id}/keys/{key_id} revoke_key: 200 401 403 404 409 500 503
@@ -60,6 +70,11 @@ async fn the_api_describes_itself() {
     patch /portal/v1/apps/{app_id}/secrets/{secret_id} update_secret: 200 400 401 403 404 409 413 415 422 500 503
     put /portal/v1/apps/{app_id}/secrets/{secret_id}/value replace_value: 200 400 401 403 404 409 413 415 422 500 503
     post /portal/v1/apps/{app_id}/unarchive unarchive_app: 200 401 403 404 409 500 503
+    get /portal/v1/apps/{app_id}/users list_users: 200 401 403 404 422 500 503
+    get /portal/v1/apps/{app_id}/users/{user_id} get_user: 200 401 403 404 500 503
+    post /portal/v1/apps/{app_id}/users/{user_id}/deprovision deprovision_user: 200 401 403 404 409 500 503
+    post /portal/v1/apps/{app_id}/users/{user_id}/reactivate reactivate_user: 200 401 403 404 409 500 503
+    post /portal/v1/apps/{app_id}/users/{user_id}/suspend suspend_user: 200 401 403 404 409 500 503
     get /portal/v1/audit list_org_audit: 200 401 403 422 500 503
     get /portal/v1/audit/export export_org_audit: 200 401 403 422 500 503
     get /portal/v1/me me: 200 401 403 500 503

@@ -10,6 +10,7 @@
 
 mod audit;
 mod document;
+mod identity;
 mod input;
 mod keys;
 mod organization;
@@ -19,4 +20,6 @@ mod secrecy;
 mod secrets;
 mod support;
 mod together;
+mod users;
 mod weather;
+mod webhooks;

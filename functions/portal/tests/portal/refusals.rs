@@ -88,6 +88,26 @@ fn routes() -> Vec<Route> {
         route("POST", "/apps/{app_id}/providers/{own_provider_id}/disable", "write")
             .wrong_id("provider_not_found"),
         route("DELETE", "/apps/{app_id}/providers/{own_provider_id}", "admin").wrong_id("provider_not_found"),
+        route("GET", "/apps/{app_id}/identity-provider", "read").wrong_id(NO_IDP),
+        // One app at a time has none.
+        route("POST", "/apps/{bare_app_id}/identity-provider", "write").body(json!({"issuer": ISSUER})),
+        route("PATCH", "/apps/{app_id}/identity-provider", "write")
+            .body(json!({"audience": "changed"}))
+            .wrong_id(NO_IDP),
+        route("DELETE", "/apps/{app_id}/identity-provider", "admin").wrong_id(NO_IDP),
+        route("POST", "/apps/{app_id}/identity-provider/discover", "write").body(json!({"issuer": ISSUER})),
+        route("PUT", "/apps/{app_id}/identity-provider/client", "write")
+            .body(json!({"client_id": "changed", "client_secret": CANARY}))
+            .wrong_id(NO_IDP),
+        route("DELETE", "/apps/{app_id}/identity-provider/client", "admin").wrong_id(NO_IDP),
+        route("GET", "/apps/{app_id}/identity-provider/webhooks", "read").wrong_id(NO_IDP),
+        route("PUT", "/apps/{app_id}/identity-provider/webhooks/{new_kind}", "write").wrong_id(NO_IDP),
+        route("DELETE", "/apps/{app_id}/identity-provider/webhooks/{kind}", "admin").wrong_id(NO_IDP),
+        route("GET", "/apps/{app_id}/users", "read"),
+        route("GET", "/apps/{app_id}/users/{user_id}", "read").wrong_id("user_not_found"),
+        route("POST", "/apps/{app_id}/users/{user_id}/suspend", "write").wrong_id("user_not_found"),
+        route("POST", "/apps/{app_id}/users/{user_id}/reactivate", "write").wrong_id("user_not_found"),
+        route("POST", "/apps/{app_id}/users/{user_id}/deprovision", "admin").wrong_id("user_not_found"),
         route("GET", "/apps/{app_id}/grants", "read"),
         // The secret that the body names is put in by `World::fill`.
         route("POST", "/apps/{app_id}/grants", "write")
@@ -99,9 +119,13 @@ fn routes() -> Vec<Route> {
 }
 
 /// What can only be done once its opposite was done, and how it is refused before.
-const UNDONE: [(&str, &str); 2] = [("/unarchive", "/archive"), ("/enable", "/disable")];
-const NOTHING_TO_UNDO: [(&str, &str); 2] =
-    [("/unarchive", "app_not_archived"), ("/enable", "provider_enabled")];
+const UNDONE: [(&str, &str); 3] =
+    [("/unarchive", "/archive"), ("/enable", "/disable"), ("/reactivate", "/suspend")];
+const NOTHING_TO_UNDO: [(&str, &str); 3] =
+    [("/unarchive", "app_not_archived"), ("/enable", "provider_enabled"), ("/reactivate", "user_active")];
+
+const ISSUER: &str = "https://idp.example.com";
+const NO_IDP: &str = "identity_provider_not_found";
 
 /// A vault with one of everything.
 struct World {
@@ -113,6 +137,9 @@ struct World {
     grant: String,
     event: String,
     token: String,
+    user: String,
+    /// An app without an identity provider.
+    bare: String,
 }
 
 impl World {
@@ -127,12 +154,20 @@ impl World {
         let secret = admin.post(&at("/secrets"), secret).await.expect(201);
         let provider = json!({"definition": toy("toy"), "client_id": "c", "client_secret": CANARY});
         admin.post(&at("/providers"), provider).await.expect(201);
+        vault.issuers.add(ISSUER);
+        let idp = at("/identity-provider");
+        admin.post(&idp, json!({"issuer": ISSUER})).await.expect(201);
+        let client = json!({"client_id": "c", "client_secret": CANARY});
+        admin.put(&format!("{idp}/client"), client).await.expect(200);
+        admin.put(&format!("{idp}/webhooks/auth0"), json!({})).await.expect(200);
+        let user = vault.arrives(app.parse().unwrap(), "ada", &[]).await.to_string();
+        let bare = vault.app("Bare").await.to_string();
         let event =
             admin.get(&at("/audit?limit=1")).await.json()["items"][0]["id"].as_str().unwrap().to_owned();
         let token = json!({"name": "spare", "permission": "read"});
         let token = admin.post("/tokens", token).await.text_at("token.token_id");
         let (grant, secret) = (secret.text_at("grant.grant_id"), secret.text_at("secret_id"));
-        Self { vault, app, key, agent, secret, grant, event, token }
+        Self { vault, app, key, agent, secret, grant, event, token, user, bare }
     }
 
     /// The path with this world's ids in it, and the body.
@@ -140,6 +175,10 @@ impl World {
         let path = route
             .path
             .replace("{app_id}", &self.app)
+            .replace("{bare_app_id}", &self.bare)
+            .replace("{user_id}", &self.user)
+            .replace("{new_kind}", "okta")
+            .replace("{kind}", "auth0")
             .replace("{key_id}", &self.key)
             .replace("{agent_id}", &self.agent)
             .replace("{secret_id}", &self.secret)
@@ -162,7 +201,8 @@ impl World {
         for path in ["/apps?include_archived=true", "/tokens"] {
             state.push(self.vault.admin().get(path).await.expect(200).json());
         }
-        for list in ["keys", "agents", "secrets", "providers", "grants"] {
+        let of_app = ["keys", "agents", "secrets", "providers", "grants", "users"];
+        for list in of_app.into_iter().chain(["identity-provider", "identity-provider/webhooks"]) {
             state
                 .push(self.vault.admin().get(&format!("/apps/{}/{list}", self.app)).await.expect(200).json());
         }
@@ -174,7 +214,10 @@ impl World {
 fn the_table_names_every_route() {
     let listed: BTreeSet<String> = routes()
         .iter()
-        .map(|route| format!("{} {}", route.method, route.path.replace("own_provider_id", "provider_id")))
+        .map(|route| {
+            let path = route.path.replace("own_provider_id", "provider_id").replace("bare_app_id", "app_id");
+            format!("{} {}", route.method, path.replace("new_kind", "kind"))
+        })
         .collect();
     let document = serde_json::to_value(alter_portal::openapi()).unwrap();
     let mut described = BTreeSet::new();
@@ -280,7 +323,7 @@ async fn another_organization_s_app_does_not_exist() {
         let (path, body) = world.fill(&route);
         let answer = world.vault.client(&stranger).send(route.method, &path, body).await;
         match route.path {
-            path if path.contains("{app_id}") => drop(answer.refused(404, "app_not_found")),
+            path if path.contains("app_id}") => drop(answer.refused(404, "app_not_found")),
             "/tokens/{pat_id}" => drop(answer.refused(404, "operator_token_not_found")),
             // Its own lists, in which nothing of ours is.
             _ => {
@@ -306,7 +349,7 @@ async fn another_app_s_things_do_not_exist() {
         world.vault.admin().send(route.method, &path, body).await.refused(404, code);
         tried += 1;
     }
-    assert_eq!(tried, 19);
+    assert_eq!(tried, 31);
     assert_eq!(world.state().await, before);
     // Nor can another app's agent be given a key or a grant.
     let admin = world.vault.admin();
@@ -346,7 +389,9 @@ async fn nothing_changes_that_cannot_be_recorded() {
     let before = world.state().await;
     world.vault.record.set_down(true);
     let mut tried = 0;
-    for route in routes().iter().filter(|route| route.needs != "read") {
+    // Discovering asks, and changes nothing.
+    let changes = |route: &&Route| route.needs != "read" && !route.path.ends_with("/discover");
+    for route in routes().iter().filter(changes) {
         let (path, body) = world.fill(route);
         let answer = world.vault.admin().send(route.method, &path, body).await;
         if let Some(code) =
@@ -359,7 +404,7 @@ async fn nothing_changes_that_cannot_be_recorded() {
         answer.refused(503, "audit_unavailable");
         tried += 1;
     }
-    assert_eq!(tried, 21);
+    assert_eq!(tried, 30);
     world.vault.record.set_down(false);
     assert_eq!(world.state().await, before);
 }

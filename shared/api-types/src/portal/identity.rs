@@ -81,9 +81,13 @@ pub struct DiscoverIdentityProvider {
 pub struct DiscoveredView {
     /// As its tokens spell it.
     pub issuer: String,
+    /// What it would be added as: Auth0 and Clerk are recognised, all else is `custom_oidc`.
     pub idp_type: IdpType,
     pub claims: ClaimsView,
-    /// The webhooks that this type of provider has.
+    /// The product that it looks like: named as the type, its usual claims are filled in.
+    pub preset: IdpType,
+    pub preset_claims: ClaimsView,
+    /// The webhooks that this product has.
     pub webhooks: Vec<WebhookKind>,
     pub jwks_uri: String,
     pub authorization_endpoint: String,
@@ -103,7 +107,7 @@ pub struct DiscoveredView {
 pub struct AddIdentityProvider {
     /// The issuer itself, not the address of its discovery document.
     pub issuer: String,
-    /// Left out: what the issuer looks like. A custom domain hides the product.
+    /// Left out: Auth0 and Clerk are recognised by their issuer, all else is `custom_oidc`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idp_type: Option<IdpType>,
     #[serde(default)]

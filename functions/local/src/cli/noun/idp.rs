@@ -133,7 +133,8 @@ const TYPES: [&str; 7] = ["auth0", "clerk", "okta", "keycloak", "workos", "entra
 
 #[derive(Args)]
 pub(crate) struct TermArgs {
-    /// The product: auth0, clerk, okta, keycloak, workos, entra or custom_oidc. By default what the issuer looks like
+    /// The product, whose usual claims are filled in: auth0, clerk, okta, keycloak, workos, entra or custom_oidc. Auth0 and
+    /// Clerk are recognised without it
     #[arg(long = "type", value_name = "TYPE", value_parser = TYPES, hide_possible_values = true)]
     idp_type: Option<String>,
     /// The claim that tells users apart

@@ -72,7 +72,7 @@ fn redact(value: &mut Value) {
                 "[id]"
             } else if text.parse::<jiff::Timestamp>().is_ok() {
                 "[time]"
-            } else if text.starts_with("alter_key_") || text.starts_with("alter_pat_") {
+            } else if ["alter_key_", "alter_pat_", "alwh_"].iter().any(|prefix| text.starts_with(prefix)) {
                 "[key text]"
             } else {
                 return;

@@ -1,7 +1,9 @@
 //! A portal over an in-memory table, and clients that differ by their token.
 
 mod answer;
+pub(crate) mod issuers;
 mod makes_only;
+mod people;
 mod yielding;
 
 use std::sync::{
@@ -31,7 +33,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 pub(crate) use self::answer::{Answer, column};
-use self::{makes_only::MakesOnly, yielding::Yielding};
+use self::{issuers::Issuers, makes_only::MakesOnly, yielding::Yielding};
 
 /// A provider of an operator's own, on this machine.
 pub(crate) fn toy(id: &str) -> Value {
@@ -61,6 +63,7 @@ pub(crate) struct Vault {
     pub(crate) ports: Ports,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) record: Arc<RecordingSink>,
+    pub(crate) issuers: Arc<Issuers>,
     pub(crate) org: OrgId,
     pub(crate) admin: String,
     router: Router,
@@ -104,15 +107,17 @@ impl Vault {
         };
         let wrapper = MakesOnly(KeyFile::open_or_create(&key_dir.path().join("vault.key"), rng).unwrap());
         let keys = DataKeys::new(Arc::new(wrapper), Arc::clone(&clock) as Arc<dyn Clock>);
+        let issuers = Arc::new(Issuers::default());
         let router = alter_portal::router(PortalState::new(
             ports.clone(),
             Sealer::new(keys),
             "https://vault.example",
             EgressRules { allow_loopback_http: true },
+            Arc::clone(&issuers) as _,
         ));
         let org = ports.new_id().unwrap();
         let (admin, answers) = (String::new(), Mutex::default());
-        Self { ports, clock, record, org, admin, router, answers, _key_dir: key_dir }
+        Self { ports, clock, record, issuers, org, admin, router, answers, _key_dir: key_dir }
     }
 
     pub(crate) fn admin(&self) -> Client<'_> {

@@ -156,7 +156,9 @@ async fn writes(ports: &Ports, user: Stored<User>, step: Step, change: &Change) 
     let changed = match step {
         Step::Suspend => user.suspend(at, from),
         Step::Reactivate => {
-            if Deprovisions(ports.table.as_ref()).find(id).await?.is_some() {
+            // What is not ended yet would be theirs again.
+            let task = Deprovisions(ports.table.as_ref()).find(id).await?;
+            if task.is_some_and(|task| task.value.finished.is_none()) {
                 return Err(Error::conflict(
                     "deprovision_pending",
                     "What the user had is still being ended: try again in a minute.",

@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct NewIdentityProvider {
     pub issuer: String,
-    /// Left out: what the issuer looks like.
+    /// Left out: what the issuer is recognised as.
     pub kind: Option<IdpKind>,
     pub claims: ClaimChange,
     pub audience: Option<String>,
