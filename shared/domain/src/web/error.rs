@@ -58,6 +58,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::NotFound("connection") => "connection_not_found",
         Error::NotFound("identity provider") => "identity_provider_not_found",
         Error::NotFound("webhook") => "webhook_not_found",
+        Error::NotFound("sign-in client") => "sign_in_client_not_found",
         Error::NotFound("user") => "user_not_found",
         Error::NotFound("app") => "app_not_found",
         Error::NotFound("key") => "key_not_found",
