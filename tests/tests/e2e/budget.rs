@@ -1,32 +1,52 @@
 //! How much storage and key service a call costs before the provider is reached (architecture section 4).
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, Mutex, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use alter_domain::port::NonceStore;
 use alter_table_contract::{CountingTable, Counts};
 use alter_tests::{
     AgentClient, AppClient, ConnectionSpec, GrantSpec, KeySpec, MemoryNonces, Mode, ScriptedClient,
-    SecretSpec, Setup, TestApp, TestVault, toy_provider,
+    SecretSpec, Setup, TestApp, TestVault, json_reply, toy_provider,
 };
 use axum::body::Body;
 use http::Response;
+use serde_json::Value;
 
 use crate::{TOKEN, get};
 
-struct World {
-    app: TestApp,
-    table: Arc<CountingTable>,
+pub(crate) struct World {
+    pub(crate) app: TestApp,
+    pub(crate) table: Arc<CountingTable>,
     /// The counts when the provider was reached.
-    at_provider: Arc<std::sync::Mutex<Option<Counts>>>,
+    at_provider: Arc<Mutex<Option<Counts>>>,
+    pub(crate) keys: Arc<PublishedKeys>,
 }
 
-async fn world(nonces: Option<Arc<dyn NonceStore>>) -> World {
+/// The keys of an identity provider, answered by script like the rest of the world.
+#[derive(Default)]
+pub(crate) struct PublishedKeys {
+    pub(crate) jwks: Mutex<Value>,
+    pub(crate) fetches: AtomicU64,
+}
+
+pub(crate) async fn world(nonces: Option<Arc<dyn NonceStore>>) -> World {
     let table: Arc<OnceLock<Arc<CountingTable>>> = Arc::default();
-    let at_provider = Arc::new(std::sync::Mutex::new(None));
+    let at_provider = Arc::new(Mutex::new(None));
+    let keys: Arc<PublishedKeys> = Arc::default();
     let (slot, seen, counted) = (Arc::clone(&table), Arc::clone(&at_provider), Arc::clone(&table));
-    let provider = ScriptedClient::new(move |_| {
-        *seen.lock().unwrap() = Some(counted.get().unwrap().counts());
-        async { Ok(Response::new(Body::empty())) }
+    let published = Arc::clone(&keys);
+    let provider = ScriptedClient::new(move |request| {
+        let answer = if request.target.ends_with("/jwks") {
+            published.fetches.fetch_add(1, Ordering::SeqCst);
+            json_reply(200, &published.jwks.lock().unwrap())
+        } else {
+            *seen.lock().unwrap() = Some(counted.get().unwrap().counts());
+            Response::new(Body::empty())
+        };
+        async { Ok(answer) }
     });
     let setup = Setup::default().http(provider).layer(move |table| {
         let table = Arc::new(CountingTable::new(table));
@@ -39,12 +59,12 @@ async fn world(nonces: Option<Arc<dyn NonceStore>>) -> World {
     };
     let app = setup.build().await.app().await;
     let table = Arc::clone(table.get().unwrap());
-    World { app, table, at_provider }
+    World { app, table, at_provider, keys }
 }
 
 impl World {
     /// What one call costs until the provider is reached, and in all.
-    async fn cost(&self, call: impl Future<Output = alter_tests::Answer>) -> (Counts, Counts) {
+    pub(crate) async fn cost(&self, call: impl Future<Output = alter_tests::Answer>) -> (Counts, Counts) {
         self.table.reset();
         *self.at_provider.lock().unwrap() = None;
         call.await.ok();
@@ -52,16 +72,16 @@ impl World {
         (before, self.table.counts())
     }
 
-    fn restarted(&self) -> TestApp {
+    pub(crate) fn restarted(&self) -> TestApp {
         TestApp { vault: self.app.vault.restarted(), ..self.app.clone() }
     }
 }
 
-fn writes(counts: &Counts) -> u64 {
+pub(crate) fn writes(counts: &Counts) -> u64 {
     counts.put + counts.put_many + counts.delete + counts.transact + counts.add
 }
 
-const URL: &str = "https://api.example.com/";
+pub(crate) const URL: &str = "https://api.example.com/";
 
 /// Nonces and intents have their own journal, as in the local binary: what is counted is reading.
 #[tokio::test]

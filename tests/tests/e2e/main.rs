@@ -13,6 +13,7 @@ mod access_complete;
 mod access_table;
 mod authentication;
 mod budget;
+mod budget_users;
 mod canaries;
 mod connection_life;
 mod connection_values;

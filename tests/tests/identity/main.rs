@@ -12,6 +12,8 @@ mod browser;
 mod calls;
 mod connect_users;
 mod departure;
+mod first;
+mod isolation;
 mod sender;
 mod sign_in;
 mod webhooks;
