@@ -45,7 +45,7 @@ CONNECTION_UNITS = 2 * 3  # a row of at most 2 KB, in the table and in two index
 TOKEN_UNITS = 2  # sealed, in the vault table
 REFRESH_READS = 2 + 1  # connection and tokens, strongly consistent, and the client's secret
 REFRESH_SECONDS = 0.35  # the call that refreshes waits for the provider once more
-LISTS_DUE = 2 * 4  # what the worker looks into each minute: revocations and refresh tokens, four lists of each
+LISTS_DUE = 4 * 4  # what the worker looks into each minute: revocations, refresh tokens, expired grants and departures, four lists of each
 
 # --- How the queue is emptied ------------------------------------------------------------------------------------------
 
@@ -72,7 +72,7 @@ SENT_GB: Tiers = [(10e3, 0.09), (50e3, 0.085), (150e3, 0.07), (math.inf, 0.05)]
 # A month: two keys, a secret, alarms by the metrics that they watch, our own metrics (four for each function and outcome that
 # occurs, about three of each), a dashboard, two queues that are asked whether they are empty, and the worker's look each minute
 # for what is due (its request, a twentieth of a second, half a unit for each list, its trace).
-ALARM_METRICS, OWN_METRICS = 36, 8 * 3 * 4
+ALARM_METRICS, OWN_METRICS = 39, 9 * 3 * 4
 LOOK = LAMBDA_REQUEST + 0.25 * 0.05 * LAMBDA_GB_SECOND[0][1] + LISTS_DUE * 0.5 * READ_UNIT + TRACE
 FIXED = (
     2 * 1.00

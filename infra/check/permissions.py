@@ -12,7 +12,7 @@ The end-to-end test runs the real binaries against an emulated account and write
         {"service": "sqs", "action": "SendMessage", "resource": "AuditQueue"},
         {"service": "secretsmanager", "action": "GetSecretValue", "resource": "OperatorToken"}
       ],
-      "forward": [], "grants": [], "revoke": [], "audit-query": [], "portal": [], "connect": [], "worker": [], "audit-writer": []
+      "forward": [], "grants": [], "revoke": [], "audit-query": [], "portal": [], "connect": [], "webhook": [], "worker": [], "audit-writer": []
     }
 
 * The outer key is the function's binary.
@@ -59,7 +59,7 @@ PLATFORM = {
 }
 ORPHANS = "a connection that is revoked while its tokens are renewed"
 PEOPLE = "a connection that is a person's, which needs a user's token; an app's own are called by their ids"
-EXPIRED = "a grant on a connection that has been expired for 30 days"
+FIRST = "a user whose first token comes to this function"
 # Statements that an ordinary story does not use, each with the event that does. One that is used after all does not matter.
 RARE = {
     ("RecordPolicy", "LongEvents"): "an event longer than a message of the queue",
@@ -70,9 +70,14 @@ RARE = {
     ("ConnectRole", "NotedEnd"): "a grant on a connection that expires",
     ("PortalRole", "RevokedByRemoval"): "a provider that is removed with its grants",
     ("WorkerRole", "ConnectedAgain"): "a revocation of an account that the provider named",
-    ("WorkerRole", "ExpiredGrants"): EXPIRED,
-    ("WorkerRole", "ExpiredHolds"): EXPIRED,
-    ("WorkerRole", "ExpiredTokens"): EXPIRED,
+    ("WorkerRole", "Grants"): "a grant on a connection that has been expired for 30 days",
+    ("WorkerRole", "Holds"): "a connection of an account that the provider named",
+    ("WorkerRole", "LentToOthers"): "a departure of whom others have grants on a connection",
+    ("IdentityPolicy", "WhetherDeparted"): FIRST,
+    ("IdentityPolicy", "WhatATokenSays"): FIRST,
+    ("IdentityPolicy", "AsTheyWereRead"): FIRST,
+    ("WebhookRole", "MembershipsOfUser"): "somebody who leaves a group",
+    ("WebhookRole", "MembersOfGroup"): "a group that is gone",
     ("RenewPolicy", "OrphanTask"): ORPHANS,
     ("RenewPolicy", "OrphanTokens"): ORPHANS,
     ("RenewPolicy", "OrphanSignal"): ORPHANS,

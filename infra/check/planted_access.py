@@ -50,6 +50,16 @@ def calls_seal_signing_keys(resources):
     condition["kms:EncryptionContext:purpose"] = ["credential", "signing"]
 
 
+@planted("the_vault_key_is_used_by_whom_and_for_what_is_written_here")
+def webhooks_open_credentials(resources):
+    vault_key(resources, "CallsOpenCredentials")["Principal"]["AWS"].append(role("WebhookRole"))
+
+
+@planted("the_vault_key_is_used_by_whom_and_for_what_is_written_here")
+def calls_open_webhook_keys(resources):
+    vault_key(resources, "WebhooksOpenTheirKeys")["Principal"]["AWS"] = [role("WebhookRole"), role("ProxyRole")]
+
+
 @planted("administrators_manage_keys_and_use_none")
 def administrators_decrypt(resources):
     vault_key(resources, "AdministratorsManage")["Action"].append("kms:Decrypt")
@@ -106,6 +116,11 @@ def any_leading_key(resources):
 @planted("tables_are_open_by_leading_key")
 def any_parked_tokens(resources):
     del of_role(resources, "WorkerRole", "ParkedTokens")["Condition"]
+
+
+@planted("tables_are_open_by_leading_key")
+def any_sealed_key_for_webhooks(resources):
+    del of_role(resources, "WebhookRole", "SealedKeys")["Condition"]
 
 
 @planted("the_secret_has_one_reader")

@@ -19,8 +19,10 @@ VAULT_KEY = {
         "AuditQueryRole",
         "ConnectRole",
     },
+    ("kms:Decrypt", "webhook"): {"WebhookRole"},
     ("kms:GenerateDataKey", "credential"): {"PortalRole", "ProxyRole", "ForwardRole", "ConnectRole", "WorkerRole"},
     ("kms:GenerateDataKey", "signing"): {"PortalRole"},
+    ("kms:GenerateDataKey", "webhook"): {"PortalRole"},
 }
 SECRET_READERS = {"PortalRole"}
 # Actions for which IAM knows no resource.

@@ -26,6 +26,7 @@ SETTINGS = {
         "ALTER_ORGANIZATION",
     },
     "ConnectFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL", "ALTER_PUBLIC_URL"},
+    "WebhookFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL"},
     "WorkerFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL"},
     "AuditWriterFunction": set(),
 }

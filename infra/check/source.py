@@ -24,7 +24,7 @@ def routes() -> dict[Route, str]:
     table = _read(ROOT / ACCESS_TABLE)
     found = {
         (method, path)
-        for method, path in re.findall(r'\b(?:public|page|key|token)\((?:\w+, )?"([A-Z]+)", "(/[^"]*)"', table)
+        for method, path in re.findall(r'\b(?:public|page|key|token|webhook)\((?:\w+, )?"([A-Z]+)", "(/[^"]*)"', table)
     }
     if len(found) < 40:
         raise SystemExit(f"{ACCESS_TABLE} is not written as it was: {len(found)} routes found")
@@ -73,11 +73,13 @@ def binaries() -> dict[str, str]:
 KEY_RIGHTS = {
     "SigningKeys": {("kms:Decrypt", "signing")},
     "CredentialOpener": {("kms:Decrypt", "credential")},
-    "Sealer": {("kms:GenerateDataKey", "credential"), ("kms:GenerateDataKey", "signing")},
+    "WebhookSecrets": {("kms:Decrypt", "webhook")},
+    "Sealer": {("kms:GenerateDataKey", purpose) for purpose in ("credential", "signing", "webhook")},
 }
 SEALS = {
     "seal_credential": ("kms:GenerateDataKey", "credential"),
     "seal_signing_key": ("kms:GenerateDataKey", "signing"),
+    "seal_webhook_secret": ("kms:GenerateDataKey", "webhook"),
 }
 # Flows that are a part of a state: the struct that holds what it has, and where the flow's text is.
 FLOWS = {
@@ -85,9 +87,10 @@ FLOWS = {
     "ConnectService": ("ConnectService", "connect"),
     "Refresher": ("Inner", "refresh"),
     "Revoker": ("Revoker", "revocations.rs"),
+    "WebhookService": ("WebhookService", "identity/deliveries.rs"),
 }
 # Binaries whose state is such a flow, and no struct of their crate.
-RUNS = {"worker": "Revoker"}
+RUNS = {"webhook": "WebhookService", "worker": "Revoker"}
 
 
 def key_rights() -> dict[str, set[tuple[str, str]]]:

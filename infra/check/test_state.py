@@ -29,6 +29,7 @@ class State(unittest.TestCase):
         self.assertEqual(rights["proxy"], renews | {("kms:Decrypt", "signing")})
         self.assertEqual(rights["connect"], renews | {("kms:Decrypt", "signing")})
         self.assertEqual(rights["worker"], renews)
+        self.assertEqual(rights["webhook"], {("kms:Decrypt", "webhook")})
         self.assertEqual(rights["revoke"], {("kms:Decrypt", "signing")})
 
 

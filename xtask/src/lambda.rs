@@ -18,7 +18,7 @@ pub(crate) const USAGE: &str =
 pub(crate) struct Function(&'static str);
 
 /// All of them, as `template.yaml` has them.
-pub(crate) const FUNCTIONS: [Function; 9] = [
+pub(crate) const FUNCTIONS: [Function; 10] = [
     Function("proxy"),
     Function("forward"),
     Function("grants"),
@@ -26,13 +26,20 @@ pub(crate) const FUNCTIONS: [Function; 9] = [
     Function("audit-query"),
     Function("portal"),
     Function("connect"),
+    Function("webhook"),
     Function("worker"),
     Function("audit-writer"),
 ];
 
 /// The crates' features that let credentials go to this machine, where the end-to-end test's providers are.
-pub(crate) const TEST_ONLY: [&str; 3] =
-    ["alter-proxy/emulator", "alter-connect/emulator", "alter-portal/emulator"];
+pub(crate) const TEST_ONLY: [&str; 6] = [
+    "alter-proxy/emulator",
+    "alter-grants/emulator",
+    "alter-revoke/emulator",
+    "alter-connect/emulator",
+    "alter-webhook/emulator",
+    "alter-portal/emulator",
+];
 
 impl Function {
     pub(crate) fn binary(self) -> &'static str {

@@ -11,7 +11,7 @@ use crate::{
 
 /// An app's one identity provider. It lies under the app, so that whoever knows the app can name it.
 pub fn identity_provider(app: AppId) -> Key {
-    Key::new(format!("app#{app}"), "identity-provider")
+    Key::new(format!("app#{app}/identity"), "provider")
 }
 
 /// Names the app of an identity provider, for the addresses that webhooks call.
