@@ -19,6 +19,7 @@ use crate::draw::{Frame, MessagePage};
 pub(crate) struct ConfirmPage {
     frame: Frame,
     app: String,
+    monogram: String,
     start_key: String,
 }
 
@@ -33,8 +34,9 @@ pub(crate) struct ResultPage {
 
 enum Outcome {
     SignedIn {
-        /// Name and address, as far as the identity provider told them.
-        who: Vec<String>,
+        /// What the identity provider calls them, as far as it told.
+        name: String,
+        address: Option<String>,
     },
     Failed {
         message: String,
@@ -46,7 +48,8 @@ enum Outcome {
 
 impl ConfirmPage {
     pub(super) fn new(url: &PublicUrl, app: &App, start_key: String) -> Self {
-        Self { frame: Frame::new(url), app: app.name.clone(), start_key }
+        let monogram = app.name.chars().take(1).collect();
+        Self { frame: Frame::new(url), app: app.name.clone(), monogram, start_key }
     }
 }
 
@@ -54,12 +57,9 @@ impl ResultPage {
     pub(super) fn new(url: &PublicUrl, visit: &SignInVisit) -> (StatusCode, Self) {
         let (status, outcome) = match &visit.sign_in.progress {
             SignInProgress::Completed { profile, .. } => {
-                let mut who: Vec<String> = profile.name.iter().chain(&profile.email).cloned().collect();
-                who.dedup();
-                if who.is_empty() {
-                    who.push(profile.sub.clone());
-                }
-                (StatusCode::OK, Outcome::SignedIn { who })
+                let named = profile.name.as_ref().or(profile.email.as_ref()).unwrap_or(&profile.sub).clone();
+                let address = profile.email.clone().filter(|email| *email != named);
+                (StatusCode::OK, Outcome::SignedIn { name: named, address })
             }
             SignInProgress::Failed { message, .. } => {
                 (StatusCode::OK, Outcome::Failed { message: message.clone() })
