@@ -1,13 +1,20 @@
 //! Negative access tests: each route × no credential, a bad one, another's ids, the wrong agent, a revoked one (B011,
 //! B012, B014, B027).
 
+use std::collections::BTreeMap;
+
 use alter_domain::{
-    api::GrantId,
+    api::{GrantId, UserId},
     auth::signature::header,
-    model::{ApiKey, KeyState, OperatorToken, Permission},
+    model::{
+        Actor, ApiKey, IdentityProvider, KeyState, OperatorToken, Permission, SignInClient, Webhook,
+        WebhookKind, WebhookProof,
+    },
     repo::{OperatorTokens, Stored},
 };
-use alter_tests::{Answer, GrantSpec, Mode, Operator, SignedClient, TestAgent, TestApp, TestVault, Upstream};
+use alter_tests::{
+    Answer, GrantSpec, Mode, Operator, SignedClient, TestAgent, TestApp, TestIdp, TestVault, Upstream,
+};
 use http::HeaderValue;
 use serde_json::Value;
 
@@ -35,13 +42,14 @@ async fn world() -> World {
     let (one, two) = (vault.org("Acme").await, vault.org("Evil").await);
     let (app, sibling, foreign) = (vault.app_in(one).await, vault.app_in(one).await, vault.app_in(two).await);
     let stranger = app.agent().await;
-    let (own, agent) = furnish(&app, &upstream).await;
-    let (sibling, _) = furnish(&sibling, &upstream).await;
-    let (foreign, _) = furnish(&foreign, &upstream).await;
+    let idp = TestIdp::start().await;
+    let (own, agent) = furnish(&app, &upstream, &idp).await;
+    let (sibling, _) = furnish(&sibling, &upstream, &idp).await;
+    let (foreign, _) = furnish(&foreign, &upstream, &idp).await;
     World { upstream, app, agent, stranger, own, sibling, foreign }
 }
 
-async fn furnish(app: &TestApp, upstream: &Upstream) -> (Ids, TestAgent) {
+async fn furnish(app: &TestApp, upstream: &Upstream, idp: &TestIdp) -> (Ids, TestAgent) {
     let agent = app.agent().await;
     let (secret, grant) = app.bearer(TOKEN, upstream.host()).await;
     app.grant(&secret, GrantSpec::agent(&agent)).await;
@@ -51,6 +59,7 @@ async fn furnish(app: &TestApp, upstream: &Upstream) -> (Ids, TestAgent) {
     let mut provider = alter_tests::toy_provider("https://toy.example", "api.toy.example");
     provider["id"] = format!("toy-{}", app.id).into();
     let provider = app.provider(provider).await.provider_id;
+    let user = people(app, idp).await;
     let events = app.vault.audit.events();
     let event = events.iter().rev().find(|event| event.app_id == Some(app.id)).unwrap().id;
     let ids = Ids {
@@ -60,11 +69,29 @@ async fn furnish(app: &TestApp, upstream: &Upstream) -> (Ids, TestAgent) {
         secret: secret.id.to_string(),
         grant: grant.to_string(),
         provider,
+        user: user.to_string(),
         token: token.to_string(),
         event: event.to_string(),
         url: upstream.url("/"),
     };
     (ids, agent)
+}
+
+/// An identity provider with a client and a webhook, and a user who came with a token: somebody else in each app.
+async fn people(app: &TestApp, idp: &TestIdp) -> UserId {
+    let at = app.vault.now();
+    let proof = WebhookProof::Token { digest: "0".repeat(64) };
+    let webhook = Webhook { proof, enabled_at: at, rotated_at: at };
+    let client = SignInClient { client_id: "client".to_owned(), secret: None };
+    let with = |idp| IdentityProvider {
+        client: Some(client),
+        webhooks: BTreeMap::from([(WebhookKind::Auth0, webhook)]),
+        ..idp
+    };
+    app.identity_provider_as(idp, with).await;
+    let token = idp.token(&format!("user-of-{}", app.id));
+    let known = app.vault.identity().identify(app.id, &token, &Actor::of_vault()).await.unwrap();
+    known.user_id()
 }
 
 /// Ids of nothing, with the app of `ids`.
@@ -76,6 +103,7 @@ fn of_nothing(vault: &TestVault, ids: &Ids) -> Ids {
         secret: fresh(),
         grant: fresh(),
         provider: fresh(),
+        user: fresh(),
         token: fresh(),
         event: fresh(),
         ..ids.clone()

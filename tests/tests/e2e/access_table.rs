@@ -42,6 +42,8 @@ pub(crate) struct Ids {
     pub(crate) grant: String,
     /// An OAuth provider of the app's own.
     pub(crate) provider: String,
+    /// A user who was seen in the app.
+    pub(crate) user: String,
     pub(crate) token: String,
     pub(crate) event: String,
     /// A URL that the secret may be sent to.
@@ -61,6 +63,8 @@ impl Ids {
             .replace("{idp_id}", &self.grant)
             .replace("{pat_id}", &self.token)
             .replace("{event_id}", &self.event)
+            .replace("{user_id}", &self.user)
+            .replace("{kind}", WEBHOOK)
             .replace("{slug}", "stripe")
             .replace("{session_id}", &self.grant)
             .replace("{sign_in_id}", &self.grant)
@@ -68,6 +72,9 @@ impl Ids {
             .replace("{name}", "connect.css")
     }
 }
+
+/// A webhook that every app's identity provider has.
+const WEBHOOK: &str = "auth0";
 
 /// One that the catalogue has.
 const KNOWN_PROVIDER: &str = "github";
@@ -89,8 +96,11 @@ const NO_KEY: Says = (404, "key_not_found");
 const NO_EVENT: Says = (404, "audit_event_not_found");
 const NO_APP: Says = (404, "app_not_found");
 const NO_PROVIDER: Says = (404, "provider_not_found");
+const NO_USER: Says = (404, "user_not_found");
+/// Every app here has one.
+const HAS_IDP: Says = (409, "identity_provider_exists");
 const NO_TOKEN: Says = (404, "operator_token_not_found");
-const NO_IDP: Says = (400, "identity_provider_not_configured");
+const NO_TOKEN_OF_A_USER: Says = (401, "jwt_validation_error");
 const TOO_LITTLE: Says = (403, "insufficient_scope");
 /// An agent's own key renews what is the agent's, and makes nothing for the app.
 const REPAIRS_ONLY: Says = (422, "repair_grant_id_required");
@@ -164,9 +174,9 @@ pub(crate) fn table() -> Vec<Row> {
         key("POST", "/sdk/oauth/connect/session", OK, None, REPAIRS_ONLY).body(|ids| json!({ "allowed_providers": [ids.provider] })),
         key("POST", "/sdk/oauth/connect/session/poll", OK, None, OK).body(|_| json!({ "session_token": "sess_unknown" })),
         key("GET", "/sdk/oauth/provider-catalog", OK, None, OK),
-        key("POST", "/sdk/auth/session", NO_IDP, None, NO_IDP).body(|_| json!({})),
+        key("POST", "/sdk/auth/session", CREATED, None, CREATED).body(|_| json!({})),
         key("POST", "/sdk/auth/poll", OK, None, OK).body(|_| json!({ "session_token": "auth_sess_unknown" })),
-        key("POST", "/sdk/auth/verify-token", NO_IDP, None, NO_IDP).body(|_| json!({ "token": "none" })),
+        key("POST", "/sdk/auth/verify-token", NO_TOKEN_OF_A_USER, None, NO_TOKEN_OF_A_USER).body(|_| json!({ "token": "none" })),
         key("POST", "/sdk/identity/resolve", OK, None, OK).body(|_| json!({ "include_profile": true })),
         page("GET", "/sdk/auth/start/{start_key}", 404),
         page("POST", "/sdk/auth/start/{start_key}", 404),
@@ -237,6 +247,26 @@ pub(crate) fn table() -> Vec<Row> {
         token(WRITE, "POST", "/portal/v1/apps/{app_id}/providers/{provider_id}/enable", (409, "provider_enabled"), Some(NO_PROVIDER)),
         token(WRITE, "POST", "/portal/v1/apps/{app_id}/providers/{provider_id}/disable", OK, Some(NO_PROVIDER)),
         token(ADMIN, "DELETE", "/portal/v1/apps/{app_id}/providers/{provider_id}", OK, Some(NO_PROVIDER)),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/identity-provider", OK, Some(NO_APP)),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/identity-provider", HAS_IDP, Some(NO_APP))
+            .body(|_| json!({ "issuer": "https://idp.example.com" })),
+        token(WRITE, "PATCH", "/portal/v1/apps/{app_id}/identity-provider", OK, Some(NO_APP))
+            .body(|_| json!({ "audience": "api" })),
+        token(ADMIN, "DELETE", "/portal/v1/apps/{app_id}/identity-provider", OK, Some(NO_APP)),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/identity-provider/discover", (422, "issuer_unreachable"), Some(NO_APP))
+            .body(|_| json!({ "issuer": "http://127.0.0.1:9" })),
+        token(WRITE, "PUT", "/portal/v1/apps/{app_id}/identity-provider/client", OK, Some(NO_APP))
+            .body(|_| json!({ "client_id": "client", "client_secret": "a-fresh-secret" })),
+        token(ADMIN, "DELETE", "/portal/v1/apps/{app_id}/identity-provider/client", OK, Some(NO_APP)),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/identity-provider/webhooks", OK, Some(NO_APP)),
+        token(WRITE, "PUT", "/portal/v1/apps/{app_id}/identity-provider/webhooks/{kind}", OK, Some(NO_APP))
+            .body(|_| json!({ "rotate": true })),
+        token(ADMIN, "DELETE", "/portal/v1/apps/{app_id}/identity-provider/webhooks/{kind}", OK, Some(NO_APP)),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/users", OK, Some(NO_APP)),
+        token(READ, "GET", "/portal/v1/apps/{app_id}/users/{user_id}", OK, Some(NO_USER)),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/users/{user_id}/suspend", OK, Some(NO_USER)),
+        token(WRITE, "POST", "/portal/v1/apps/{app_id}/users/{user_id}/reactivate", (409, "user_active"), Some(NO_USER)),
+        token(ADMIN, "POST", "/portal/v1/apps/{app_id}/users/{user_id}/deprovision", OK, Some(NO_USER)),
         token(READ, "GET", "/portal/v1/apps/{app_id}/grants", OK, Some(NO_APP)),
         token(WRITE, "POST", "/portal/v1/apps/{app_id}/grants", CREATED, Some(NO_SECRET))
             .body(|ids| json!({ "secret_id": ids.secret, "principal": { "type": "system" } })),
