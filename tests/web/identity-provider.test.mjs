@@ -5,6 +5,7 @@ import { createPublicKey, verify } from "node:crypto";
 import { after, before, test } from "node:test";
 
 import { Client } from "./client.mjs";
+import { walker } from "./identity/walker.mjs";
 import { startIdentityProgram } from "./program.mjs";
 import { listen } from "./provider/http.mjs";
 
@@ -123,24 +124,6 @@ test("each fault and each oddity shows, and ends", async () => {
     await idp.control("auto", {});
 });
 
-/** A browser by hand: goes where it is led, as far as the client, and keeps the cookies that a session hangs on. */
-function walker() {
-    const jar = new Map();
-    return async function go(to, fields) {
-        const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
-        const form = fields && { method: "POST", body: new URLSearchParams(fields) };
-        const reply = await fetch(to, { ...form, redirect: "manual", headers: { cookie } });
-        for (const line of reply.headers.getSetCookie()) {
-            const [pair] = line.split(";");
-            jar.set(pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1));
-        }
-        const next = reply.headers.get("location");
-        if (!next) return { url: new URL(to), text: await reply.text() };
-        const url = new URL(next, to);
-        return url.href.startsWith(REDIRECT) ? { url, text: "" } : go(url.href);
-    };
-}
-
 test("whoever signs out is signed out at the clients that have an address for it", async () => {
     const heard = [];
     const server = await listen(async (request, response) => {
@@ -151,7 +134,7 @@ test("whoever signs out is signed out at the clients that have an address for it
     });
     await idp.control("client", { client_id: "shop", backchannel_logout_uri: `${server.url}/logout` });
     try {
-        const go = walker();
+        const go = walker(REDIRECT);
         const form = await go(client.request({ scope: "openid" }).url);
         const back = await go(form.url, { account: "carol", decision: "in" });
         assert.ok(back.url.searchParams.has("code"));

@@ -72,7 +72,8 @@ function client(client_id, id_token_signed_response_alg) {
     return {
         client_id,
         client_secret: `${randomBytes(24).toString("base64url")}%+/ &`,
-        redirect_uris: [],
+        // A client must have one; nobody is there.
+        redirect_uris: ["http://127.0.0.1:9/"],
         grant_types: ["authorization_code"],
         response_types: ["code"],
         token_endpoint_auth_method: "client_secret_basic",
