@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import webbrowser
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from alter_sdk import AlterSDKError, App
 
 from identity_provider import IdentityProvider
 from oauth_provider import OAuthProvider
+from person import Desktop
 from portal import Portal, Tenant
 from upstream import Upstream
 from vault import Vault
@@ -136,3 +138,20 @@ def user_token(idp: IdentityProvider) -> Callable[..., str]:
         return idp.token(sub)
 
     return token
+
+
+@pytest.fixture
+def desktop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[str], object]], Desktop]]:
+    """Puts somebody at the browser of this machine."""
+    desktops: list[Desktop] = []
+    monkeypatch.setattr(webbrowser, "_tryorder", [])
+    monkeypatch.setattr(webbrowser, "_browsers", {})
+
+    def sit(walk: Callable[[str], object]) -> Desktop:
+        desktops.append(Desktop(walk))
+        webbrowser.register("desktop", None, desktops[-1], preferred=True)
+        return desktops[-1]
+
+    yield sit
+    for desktop in desktops:
+        desktop.close()

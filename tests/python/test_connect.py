@@ -6,7 +6,6 @@ import datetime
 import time
 import uuid
 import webbrowser
-from collections.abc import Callable, Iterator
 
 import anyio
 import pytest
@@ -21,24 +20,7 @@ from alter_sdk import (
 )
 
 from oauth_provider import IDENTITY, account
-from person import POLL, Desktop, Person, connect_one, visit
-
-
-@pytest.fixture
-def desktop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[str], object]], Desktop]]:
-    """Puts somebody at the browser of this machine."""
-    desktops: list[Desktop] = []
-    monkeypatch.setattr(webbrowser, "_tryorder", [])
-    monkeypatch.setattr(webbrowser, "_browsers", {})
-
-    def sit(walk: Callable[[str], object]) -> Desktop:
-        desktops.append(Desktop(walk))
-        webbrowser.register("desktop", None, desktops[-1], preferred=True)
-        return desktops[-1]
-
-    yield sit
-    for desktop in desktops:
-        desktop.close()
+from person import POLL, Person, connect_one, visit
 
 
 async def test_it_opens_the_browser_and_returns_what_was_connected(

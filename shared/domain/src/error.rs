@@ -97,7 +97,13 @@ pub enum Error {
     #[error("The agent holds no grant for this provider.")]
     NoDelegatedGrant { provider_id: String, agent_id: AgentId },
     #[error("Several grants match; name one by grant_id or label.")]
-    AmbiguousGrant { provider_id: String, candidates: Vec<Candidate>, truncated: bool },
+    AmbiguousGrant {
+        provider_id: String,
+        candidates: Vec<Candidate>,
+        truncated: bool,
+        /// The call had named an account, and that was not enough.
+        account_was_provided: bool,
+    },
     #[error("The grant was revoked.")]
     GrantRevoked { grant_id: GrantId },
     #[error("The grant has expired.")]

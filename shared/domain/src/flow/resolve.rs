@@ -108,7 +108,12 @@ impl CallService {
             (several, _) => {
                 let truncated = !all || several.len() > MAX_CANDIDATES;
                 candidates.truncate(MAX_CANDIDATES);
-                Err(Error::AmbiguousGrant { provider_id: provider_id.to_owned(), candidates, truncated })
+                Err(Error::AmbiguousGrant {
+                    provider_id: provider_id.to_owned(),
+                    candidates,
+                    truncated,
+                    account_was_provided: account.is_some(),
+                })
             }
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Internal detail never reaches an answer: it goes to the log with the request's id.
 
+use std::collections::BTreeSet;
+
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -189,11 +191,14 @@ pub fn body(error: &Error) -> Value {
             set("grant_id", json!(grant_id));
             set("provider_id", json!(provider_id));
         }
-        Error::AmbiguousGrant { provider_id, candidates, truncated } => {
+        Error::AmbiguousGrant { provider_id, candidates, truncated, account_was_provided } => {
             set("provider_id", json!(provider_id));
             set("grant_ids", json!(candidates.iter().map(|c| c.grant_id).collect::<Vec<_>>()));
-            let accounts: Vec<_> = candidates.iter().filter_map(|c| c.account_identifier.as_ref()).collect();
+            // To choose from: an account with several grants is one of them.
+            let accounts: BTreeSet<_> =
+                candidates.iter().filter_map(|c| c.account_identifier.as_ref()).collect();
             set("account_identifiers", json!(accounts));
+            set("account_was_provided", json!(account_was_provided));
             set("candidates", json!(candidates));
             set("candidates_truncated", json!(truncated));
         }
