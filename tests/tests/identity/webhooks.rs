@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::sender::{CLERK_SECRET, Sender, WORKOS_SECRET, clerk, okta, workos};
 
+mod doors;
 mod standards;
 mod trouble;
 
