@@ -117,7 +117,8 @@ impl<'a> Setup<'a> {
 
     fn grant(&self, principal: &Value) -> Result<(), Failure> {
         let path = format!("/portal/v1/apps/{}/grants", self.access.app);
-        let body = json!({ "secret_id": self.secret, "principal": principal });
+        let label = gateway::text(principal, "/type")?;
+        let body = json!({ "secret_id": self.secret, "principal": principal, "label": label });
         gateway::post(self.vault.address, &path, &self.operator, &body).map(drop)
     }
 
