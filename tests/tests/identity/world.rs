@@ -2,10 +2,10 @@
 
 use alter_domain::{
     api::{GrantId, UserId},
-    model::{Actor, AuditEvent, Permission, Principal, ProviderConfig},
+    model::{Actor, AuditEvent, IdentityProvider, Permission, Principal, ProviderConfig},
 };
 use alter_tests::{
-    Answer, AppClient, ConnectionSpec, GrantSpec, SecretSpec, Setup, TestApp, TestIdp, TestSecret, TestVault,
+    Answer, AppClient, ConnectionSpec, GrantSpec, SecretSpec, TestApp, TestIdp, TestSecret, TestVault,
     Upstream, toy_provider,
 };
 use serde_json::{Value, json};
@@ -18,12 +18,21 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::of(Setup::default().build().await).await
+        Self::of(TestVault::new().await).await
     }
 
     pub(crate) async fn of(vault: TestVault) -> Self {
+        Self::made(vault, |as_it_is| as_it_is).await
+    }
+
+    /// With an identity provider that is configured in another way.
+    pub(crate) async fn with(change: impl FnOnce(IdentityProvider) -> IdentityProvider) -> Self {
+        Self::made(TestVault::new().await, change).await
+    }
+
+    async fn made(vault: TestVault, change: impl FnOnce(IdentityProvider) -> IdentityProvider) -> Self {
         let (app, idp, upstream) = (vault.app().await, TestIdp::start().await, Upstream::echo().await);
-        app.identity_provider(&idp).await;
+        app.identity_provider_as(&idp, change).await;
         Self { app, idp, upstream }
     }
 
@@ -53,7 +62,7 @@ impl World {
     }
 
     pub(crate) async fn of_group(&self, secret: &TestSecret, group: &str) -> GrantId {
-        let idp = alter_domain::model::IdentityProvider::id_of(self.app.id, &self.idp.issuer());
+        let idp = IdentityProvider::id_of(self.app.id, &self.idp.issuer());
         self.app.grant(secret, GrantSpec::of_group(idp, group, group)).await
     }
 
@@ -102,7 +111,7 @@ impl World {
 
     /// An operator's change of a user: `suspend`, `reactivate` or `deprovision`.
     pub(crate) async fn operator(&self, user: UserId, change: &str) -> Answer {
-        let operator = self.app.vault.operator(self.app.org, Permission::Write).await;
+        let operator = self.app.vault.operator(self.app.org, Permission::Admin).await;
         operator.post(&format!("/portal/v1/apps/{}/users/{user}/{change}", self.app.id), &json!({})).await
     }
 }
