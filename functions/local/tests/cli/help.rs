@@ -31,8 +31,8 @@ fn call() {
 #[test]
 fn every_noun_shows_examples() {
     for noun in [
-        "app", "key", "agent", "secret", "provider", "grant", "audit", "token", "call", "sign", "serve",
-        "demo",
+        "app", "key", "agent", "secret", "provider", "idp", "user", "grant", "audit", "token", "call",
+        "sign", "serve", "demo",
     ] {
         let help = help(&[noun]);
         assert!(help.contains("Examples:") && help.contains(&format!("alter {noun}")), "{noun}: {help}");

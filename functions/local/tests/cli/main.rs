@@ -10,6 +10,7 @@
 
 mod demo;
 mod help;
+mod idp;
 mod provider;
 mod serve;
 mod story;

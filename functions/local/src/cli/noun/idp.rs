@@ -128,6 +128,7 @@ pub(crate) enum WebhookCommand {
     },
 }
 
+const WEBHOOKS: &str = "/identity-provider/webhooks";
 const KINDS: [&str; 6] = ["auth0", "clerk", "workos", "okta", "ssf", "backchannel-logout"];
 const TYPES: [&str; 7] = ["auth0", "clerk", "okta", "keycloak", "workos", "entra", "custom_oidc"];
 
@@ -189,62 +190,61 @@ pub(crate) struct WebhookArgs {
 pub(crate) async fn run(context: &Context, command: IdpCommand) -> Result<()> {
     let portal = context.portal()?;
     let none = Vec::new();
-    let path = portal.in_app("/identity-provider").await?;
+    let path = async |rest: &str| portal.in_app(&format!("/identity-provider{rest}")).await;
     let answer = match command {
         IdpCommand::Discover { issuer } => {
-            portal.post(&format!("{path}/discover"), &none, &DiscoverIdentityProvider { issuer }).await?
+            portal.post(&path("/discover").await?, &none, &DiscoverIdentityProvider { issuer }).await?
         }
         IdpCommand::Add { issuer, terms, audience } => {
             let (idp_type, claims) = terms.read()?;
             let add = AddIdentityProvider { issuer, idp_type, claims, audience };
-            let added = portal.post(&path, &none, &add).await?;
+            let added = portal.post(&path("").await?, &none, &add).await?;
             context.printer.show(&added)?;
             to_enter(context, &added);
             return Ok(());
         }
-        IdpCommand::Show => portal.get(&path, &none).await?,
+        IdpCommand::Show => portal.get(&path("").await?, &none).await?,
         IdpCommand::Update { terms, audience, no_audience, rediscover } => {
             let (idp_type, claims) = terms.read()?;
             let audience = audience.map(Some).or(no_audience.then_some(None));
             let update = UpdateIdentityProvider { idp_type, claims, audience, rediscover };
-            portal.patch(&path, &none, &update).await?
+            portal.patch(&path("").await?, &none, &update).await?
         }
         IdpCommand::Remove { yes } => {
             if !yes {
-                let idp = portal.get(&path, &none).await?;
+                let idp = portal.get(&path("").await?, &none).await?;
                 confirm(idp.text("issuer").unwrap_or_default(), "its secrets")?;
             }
-            portal.delete(&path, &none).await?
+            portal.delete(&path("").await?, &none).await?
         }
-        IdpCommand::Client(command) => return client(context, &portal, &path, command).await,
-        IdpCommand::Webhook(command) => return webhook(context, &portal, &path, command).await,
+        IdpCommand::Client(command) => return client(context, &portal, command).await,
+        IdpCommand::Webhook(command) => return webhook(context, &portal, command).await,
     };
     context.printer.show(&answer)
 }
 
-async fn client(context: &Context, portal: &Portal, idp: &str, command: ClientCommand) -> Result<()> {
-    let path = format!("{idp}/client");
+async fn client(context: &Context, portal: &Portal, command: ClientCommand) -> Result<()> {
+    let path = async || portal.in_app("/identity-provider/client").await;
     let answer = match command {
         ClientCommand::Set { client_id, client_secret, public } => {
             let source = client_secret.or((!public).then(|| "-".to_owned()));
             let client_secret = secret(context, "--client-secret", source, "Client secret")?;
-            portal.put(&path, &Vec::new(), &SetSignInClient { client_id, client_secret }).await?
+            portal.put(&path().await?, &Vec::new(), &SetSignInClient { client_id, client_secret }).await?
         }
         ClientCommand::Remove { yes } => {
             if !yes {
                 confirm("client", "its secret")?;
             }
-            portal.delete(&path, &Vec::new()).await?
+            portal.delete(&path().await?, &Vec::new()).await?
         }
     };
     context.printer.show(&answer)
 }
 
-async fn webhook(context: &Context, portal: &Portal, idp: &str, command: WebhookCommand) -> Result<()> {
-    let path = |kind: &str| format!("{idp}/webhooks/{kind}");
+async fn webhook(context: &Context, portal: &Portal, command: WebhookCommand) -> Result<()> {
     match command {
         WebhookCommand::List => {
-            let mut answer = portal.get(&format!("{idp}/webhooks"), &Vec::new()).await?;
+            let mut answer = portal.get(&portal.in_app(WEBHOOKS).await?, &Vec::new()).await?;
             let Some(Json::List(items)) = answer.take("items") else {
                 return Err(CliError::failure("invalid_answer", "The vault's answer has no items."));
             };
@@ -258,41 +258,33 @@ async fn webhook(context: &Context, portal: &Portal, idp: &str, command: Webhook
             ];
             context.printer.list(&Listing { items, next_cursor: None }, &columns)
         }
-        WebhookCommand::Enable { webhook } => {
-            set(context, portal, &path(&webhook.kind), webhook, false).await
-        }
-        WebhookCommand::Rotate { webhook } => set(context, portal, &path(&webhook.kind), webhook, true).await,
+        WebhookCommand::Enable { webhook } => set(context, portal, webhook, false).await,
+        WebhookCommand::Rotate { webhook } => set(context, portal, webhook, true).await,
         WebhookCommand::Disable { kind } => {
-            context.printer.show(&portal.delete(&path(&kind), &Vec::new()).await?)
+            let path = portal.in_app(&format!("{WEBHOOKS}/{kind}")).await?;
+            context.printer.show(&portal.delete(&path, &Vec::new()).await?)
         }
     }
 }
 
-async fn set(
-    context: &Context,
-    portal: &Portal,
-    path: &str,
-    webhook: WebhookArgs,
-    rotate: bool,
-) -> Result<()> {
+async fn set(context: &Context, portal: &Portal, webhook: WebhookArgs, rotate: bool) -> Result<()> {
     let WebhookArgs { kind, secret: source, issuer, audience, save } = webhook;
     let asks = matches!(kind.as_str(), "clerk" | "workos");
     let source = source.or(asks.then(|| "-".to_owned()));
     let secret = secret(context, "--secret", source, "Signing secret")?;
     let body = SetWebhook { secret, issuer, audience, rotate };
-    // A place is made before the token is, so that it is never lost for want of one.
-    if !matches!(kind.as_str(), "auth0" | "okta") {
-        if save.is_some() {
-            return Err(CliError::usage(
-                "The vault makes no token for this webhook: there is nothing to save.",
-            ));
-        }
-        let mut answer = portal.put(path, &Vec::new(), &body).await.map_err(explained)?;
-        return context.printer.show(&answer.take("webhook").unwrap_or(Json::Null));
+    let made = matches!(kind.as_str(), "auth0" | "okta");
+    if save.is_some() && !made {
+        return Err(CliError::usage("The vault makes no token for this webhook: there is nothing to save."));
     }
+    let path = portal.in_app(&format!("{WEBHOOKS}/{kind}")).await?;
+    let put = async || portal.put(&path, &Vec::new(), &body).await.map_err(explained);
+    if !made {
+        return context.printer.show(&put().await?.take("webhook").unwrap_or(Json::Null));
+    }
+    // A place is made before the token is, so that it is never lost for want of one.
     let save = context.place_for_secret(save.as_deref())?;
-    let answer = portal.put(path, &Vec::new(), &body).await.map_err(explained)?;
-    context.show_once(answer, "secret", save)
+    context.show_once(put().await?, "secret", save)
 }
 
 /// Reads a secret from where it is said to be.
