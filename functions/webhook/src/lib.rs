@@ -23,7 +23,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing,
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 /// A logout token in a form, with room for its encoding and other fields.
@@ -136,5 +136,5 @@ fn in_form_of<const N: usize>(
             fields.insert(name.to_owned(), value.into());
         }
     }
-    (StatusCode::BAD_REQUEST, Json(answer)).into_response()
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_LANGUAGE, "en")], Json(answer)).into_response()
 }

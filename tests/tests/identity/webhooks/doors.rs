@@ -45,6 +45,13 @@ async fn b081_b084_an_operator_switches_on_rotates_and_switches_off() {
     operator.send("DELETE", &path, None).await.ok();
     sender.auth0(&second, &[("sdu", "ada", 3)]).await.refused(401, "webhook_unauthorized");
     assert_eq!(sender.state("ada").await, "active");
+
+    // With the identity provider its webhooks go, and the address of an app that has none is nobody's.
+    let third = operator.send("PUT", &path, None).await.ok()["secret"].as_str().unwrap().to_owned();
+    let provider = format!("/portal/v1/apps/{}/identity-provider", sender.app.id);
+    assert!(operator.send("DELETE", &provider, None).await.status.is_success());
+    sender.auth0(&third, &[("sdu", "ada", 4)]).await.refused(401, "webhook_unauthorized");
+    assert_eq!(sender.state("ada").await, "active");
 }
 
 #[tokio::test]

@@ -126,6 +126,7 @@ async fn only_the_transmitters_own_tokens_for_this_stream_count() {
     }
     for body in ["", "nonsense", "a.b.c"] {
         let answer = sender.post("ssf", &[], body).await;
+        assert_eq!(answer.header("content-language"), Some("en"));
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "webhook_unauthorized"));
     }
     assert_eq!(sender.comes("ada").await, Ok(()));
