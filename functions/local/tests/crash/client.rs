@@ -112,12 +112,27 @@ impl Client {
         Ok(reply.body)
     }
 
+    /// What somebody without a key sends.
+    pub(crate) fn post(
+        &mut self,
+        target: &str,
+        headers: &[(&'static str, String)],
+        body: &Value,
+    ) -> io::Result<Reply> {
+        self.send(&raw("POST", target, headers, &body.to_string()))
+    }
+
     /// All items of an operator's list.
     pub(crate) fn list(&mut self, token: &str, path: &str) -> io::Result<Vec<Value>> {
+        self.list_of(token, path, "limit=1000")
+    }
+
+    /// The same for a query of its own.
+    pub(crate) fn list_of(&mut self, token: &str, path: &str, query: &str) -> io::Result<Vec<Value>> {
         let mut items = Vec::new();
         let mut cursor = String::new();
         loop {
-            let page = self.operate(token, "GET", &format!("{path}?limit=1000{cursor}"), &Value::Null)?;
+            let page = self.operate(token, "GET", &format!("{path}?{query}{cursor}"), &Value::Null)?;
             items.extend(page["items"].as_array().unwrap().iter().cloned());
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),

@@ -15,6 +15,7 @@
 )]
 
 mod client;
+mod departure;
 mod load;
 mod provider;
 mod vault;
