@@ -166,6 +166,18 @@ mod tests {
         assert_eq!(given, [work(1), Work::Due]);
     }
 
+    /// Versions that run beside each other while one is deployed have to agree on it.
+    #[tokio::test]
+    async fn a_departure_is_work_by_the_users_id() {
+        let body = r#"{"work":"deprovision","user":"00000000-0000-0000-0000-000000000007"}"#;
+        let departure = Work::Deprovision { user: id(7).into() };
+        assert_eq!(serde_json::to_string(&departure).unwrap(), body);
+        let records =
+            json!({ "Records": [message("gone", body), message("who", r#"{"work":"deprovision"}"#)] });
+        let (handled, given) = handled(&records, async |_| Ok(())).await;
+        assert_eq!((kept(handled), given), (vec!["who".to_owned()], vec![departure]));
+    }
+
     #[tokio::test]
     async fn only_our_own_trouble_leaves_a_message() {
         let failing = async |given: Work| {

@@ -103,8 +103,8 @@ async fn what_is_too_long_for_a_message_is_stored_at_once() {
 async fn a_signal_is_a_message_that_the_worker_reads() {
     let wire = Wire::account();
     let work = SqsWork::new(client(&wire), QUEUE.to_owned());
-    let id = uuid::Uuid::from_u128(7).into();
-    for signalled in [Work::Revocation { id }, Work::Due] {
+    let id = uuid::Uuid::from_u128(7);
+    for signalled in [Work::Revocation { id: id.into() }, Work::Deprovision { user: id.into() }, Work::Due] {
         work.signal(signalled).await.unwrap();
         let sent = wire.sent();
         assert_eq!((sent.len(), sent[0].operation.as_str()), (1, "SendMessage"));
