@@ -5,36 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
 
 import anyio
 import pytest
 from alter_sdk import AlterSDKError, ConnectFlowError, CredentialRevokedError
 
-from browser import Page
+from journal import Journal
 from leaks import everything, leaks, written
 from oauth_provider import account
 from person import POLL, Person, visit
-from portal import Portal
 from test_secrecy import FORMS
-from vault import Served
-
-
-@pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One that logs all it can."""
-    vault = Served.start(tmp_path_factory.mktemp("talkative"), "--log-level", "trace")
-    try:
-        yield vault
-    finally:
-        code = vault.stop()
-    assert code == 0, f"the vault stopped with {code}"
-
-
-@pytest.fixture(scope="module")
-def portal(vault: Served) -> Iterator[Portal]:
-    with contextlib.closing(Portal(vault.base_url, vault.operator_token)) as portal:
-        yield portal
 
 
 @pytest.fixture
@@ -43,26 +23,6 @@ def mirrored(connected, provider, upstream):  # type: ignore[no-untyped-def]
     definition = provider.definition(api={"hosts": [provider.host, upstream.host]})
     connected.change_provider("notes", definition=definition)
     return connected
-
-
-class Journal:
-    """All that anybody got out of the vault."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, bytes]] = []
-
-    def note(self, what: str, thing: object) -> None:
-        self.seen.append((what, everything(thing) + getattr(thing, "content", b"")))
-
-    def note_pages(self, person: Person) -> None:
-        for page in person.pages:
-            self.seen.append((f"page {page.url}", page_bytes(page)))
-        for hop in person.hops:
-            self.seen.append((f"hop {hop.method}", f"{hop.url}\n{hop.location}\n{hop.headers}".encode()))
-
-
-def page_bytes(page: Page) -> bytes:
-    return "\n".join([page.url, str(page.headers), page.html]).encode()
 
 
 @pytest.mark.parametrize("form", FORMS)
