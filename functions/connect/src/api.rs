@@ -39,7 +39,7 @@ pub(crate) async fn create(
     let user = match &user_token {
         Some(token) => {
             let (app, actor) = (request.caller.app_id, request.caller.actor());
-            Some(state.identity.identify(app, token, &actor).await?)
+            Some(state.identity.identify(app, token.reveal(), &actor).await?)
         }
         None => None,
     };

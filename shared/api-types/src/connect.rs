@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{GrantId, grants::GrantPolicyInput};
+use crate::{GrantId, SecretText, grants::GrantPolicyInput};
 
 /// `POST /sdk/oauth/connect/session`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -15,7 +15,7 @@ pub struct CreateSessionRequest {
     pub return_url: Option<String>,
     pub allowed_origin: Option<String>,
     pub metadata: Option<BTreeMap<String, Value>>,
-    pub user_token: Option<String>,
+    pub user_token: Option<SecretText>,
     pub agent: Option<String>,
     pub grant_policy: Option<GrantPolicyInput>,
     pub required_scopes: Option<BTreeMap<String, Vec<String>>>,

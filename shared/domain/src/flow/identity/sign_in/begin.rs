@@ -3,14 +3,14 @@
 use alter_api_types::SignInId;
 use url::Url;
 
-use super::{ATTEMPTS, Right, SCOPE, SignInService, Ticket};
+use super::{
+    ATTEMPTS, Right, SCOPE, SignInService, Ticket,
+    told::{CHANGED, MISCONFIGURED},
+};
 use crate::{
     egress::Target,
     error::Error,
-    flow::{
-        connect::{Browser, ConnectError, challenge},
-        identity::sign_in::callback::{CHANGED, MISCONFIGURED},
-    },
+    flow::connect::{Browser, ConnectError, challenge},
     model::{App, IdentityProvider, SignIn, SignInClient},
     repo::{Apps, SignIns, Stored},
 };

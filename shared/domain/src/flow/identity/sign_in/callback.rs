@@ -7,7 +7,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::{ATTEMPTS, Right, SignInService, Ticket};
+use super::{
+    ATTEMPTS, Right, SignInService, Ticket,
+    told::{
+        CHANGED, CODE_REFUSED, MISCONFIGURED, OWN_TROUBLE, REFUSED, TROUBLE, Told, UNUSABLE, refusal, told,
+    },
+};
 use crate::{
     error::{Error, Result},
     flow::{
@@ -37,38 +42,6 @@ impl fmt::Debug for Answer {
         f.debug_struct("Answer").field("params", &names).field("ip", &self.ip).finish()
     }
 }
-
-/// A code and a sentence for the app and for the user.
-type Told = (&'static str, &'static str);
-
-pub(super) const CHANGED: Told = (
-    "identity_provider_changed",
-    "The app's sign-in was set up anew meanwhile. Go back to the app and start again.",
-);
-pub(super) const MISCONFIGURED: Told = (
-    "idp_signin_misconfigured",
-    "The identity provider does not accept the app's registration. Only the app's operator can change that.",
-);
-const DENIED: Told = ("sign_in_denied", "The sign-in was cancelled.");
-const TROUBLE: Told = (
-    "identity_provider_unavailable",
-    "The identity provider has trouble at the moment. Try again in a while.",
-);
-const REFUSED: Told = (
-    "identity_provider_refused",
-    "The identity provider refused the sign-in. Try again, or ask the app's operator.",
-);
-const CODE_REFUSED: Told =
-    ("code_refused", "The identity provider no longer accepts this sign-in. Start again from the app.");
-const UNUSABLE: Told = (
-    "id_token_invalid",
-    "The identity provider's answer could not be verified. Start again; if it stays so, ask the app's operator.",
-);
-const SUSPENDED: Told =
-    ("user_suspended", "Your account is suspended. Whoever runs the app can tell you why.");
-const LEFT: Told =
-    ("user_deprovisioned", "Your account has been closed. Whoever runs the app can tell you why.");
-const OWN_TROUBLE: Told = ("sign_in_failed", "Something went wrong here. Try again in a while.");
 
 /// Longer than any code.
 const MAX_CODE_BYTES: usize = 8192;
@@ -336,40 +309,6 @@ fn check_id_token(verified: &Verified, client_id: &str, nonce: &str) -> Result<(
         return Err("it does not say when it was issued");
     }
     Ok(())
-}
-
-/// What an error code of the identity provider means (RFC 6749 section 4.1.2.1, OpenID Connect Core 1.0 section 3.1.2.6).
-fn refusal(code: &str) -> Told {
-    let shown: String = code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect();
-    tracing::info!(code = shown, "an identity provider refused a sign-in");
-    match code {
-        "temporarily_unavailable" | "server_error" => TROUBLE,
-        "unauthorized_client"
-        | "invalid_client"
-        | "invalid_request"
-        | "invalid_scope"
-        | "unsupported_response_type"
-        | "redirect_uri_mismatch"
-        | "invalid_redirect_uri" => MISCONFIGURED,
-        code if ["denied", "cancel", "declined"].iter().any(|word| code.contains(word)) => DENIED,
-        _ => REFUSED,
-    }
-}
-
-fn told(error: Error) -> Told {
-    match error {
-        Error::UserSuspended => SUSPENDED,
-        Error::UserDeprovisioned => LEFT,
-        Error::JwtValidation => UNUSABLE,
-        Error::IdentityProviderUnavailable(why) => {
-            tracing::warn!(why, "a sign-in's token cannot be verified");
-            TROUBLE
-        }
-        error => {
-            tracing::error!(%error, code = crate::web::code(&error), "a sign-in failed");
-            OWN_TROUBLE
-        }
-    }
 }
 
 /// An event of a sign-in: whoever asked for it answers for it, from the browser's address.

@@ -10,6 +10,7 @@ mod begin;
 mod callback;
 mod outcome;
 mod ticket;
+mod told;
 
 use std::time::Duration;
 
