@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from alter_sdk import (
+    AgentDelegationMissingError,
     AlterSDKError,
     AmbiguousGrantError,
-    BackendError,
     GrantNotFoundError,
     HttpMethod,
+    NoDelegatedGrantError,
     ReAuthRequiredError,
     RestrictedGrantRequiresProxyError,
 )
@@ -129,6 +130,24 @@ async def test_b068_who_has_connected_nothing_is_told_so(identified, provider, i
         assert session.connect_url
         reply = await app.proxy_request("GET", provider.url("/x"), provider="notes")
         assert reply.body_json()["sub"] == who
+
+
+async def test_b068_an_agent_reaches_nothing_of_a_users_by_their_token(
+    identified, provider, idp, refused
+) -> None:
+    """What a user gives to an agent, they give it by consent; a token that the agent holds opens nothing."""
+    provider.register(identified)
+    bot = identified.agent()
+    async with identified.sdk() as app:
+        user = await known(app, idp)
+        connected = await connect_own(app, provider, user.token)
+    async with bot.sdk() as agent:
+        by_provider = agent.proxy_request("GET", provider.url("/x"), provider="notes", user_token=user.token)
+        error = await refused(NoDelegatedGrantError, "no_delegated_grant", by_provider)
+        assert (error.provider_id, error.agent_id) == ("notes", bot.agent_id)
+        for more in ({}, {"user_token": user.token}):
+            by_id = agent.proxy_request("GET", provider.url("/x"), grant_id=connected.grant_id, **more)
+            await refused(AgentDelegationMissingError, "grant_not_found", by_id)
 
 
 async def test_b088_a_system_grant_is_never_found_by_a_token(identified, upstream, idp, refused) -> None:

@@ -8,7 +8,13 @@ from typing import Any
 
 import anyio
 import pytest
-from alter_sdk import AlterSDKError, ConnectTimeoutError, GrantNotFoundError, InsufficientScopeError
+from alter_sdk import (
+    AlterSDKError,
+    ConnectConfigError,
+    ConnectTimeoutError,
+    GrantNotFoundError,
+    InsufficientScopeError,
+)
 from oauth_provider import account
 from people import connect_own
 from person import POLL, Person
@@ -87,6 +93,27 @@ async def test_who_says_no_is_not_signed_in(app, identified, idp) -> None:
         await app.poll_auth_session(session.session_token, **POLL)
     assert "Authentication failed" in str(caught.value)
     assert identified.users() == []
+
+
+async def test_who_is_suspended_or_has_left_is_not_signed_in(app, identified, idp) -> None:
+    sub = idp.person()
+    user_id = (await app.resolve_identity(user_token=idp.token(sub))).app_user_id
+    for verb, word in (("suspend", "suspended"), ("deprovision", "closed")):
+        identified.change_user(user_id, verb)
+        idp.sign_in(sub)
+        session = await app.create_auth_session()
+        await sign_in(Person(), session.auth_url)
+        with pytest.raises(AlterSDKError, match=word):
+            await app.poll_auth_session(session.session_token, **POLL)
+
+
+async def test_without_a_client_there_is_no_sign_in_and_tokens_are_good_all_the_same(
+    app, tenant, idp, refused
+) -> None:
+    tenant.call("POST", "/identity-provider", {"issuer": idp.issuer})
+    sub = idp.person()
+    assert await app.verify_user_token(idp.token(sub)) == sub
+    await refused(ConnectConfigError, "idp_signin_not_configured", app.create_auth_session())
 
 
 async def test_a_sign_in_is_for_one_browser_and_happens_once(app, identified, idp) -> None:
