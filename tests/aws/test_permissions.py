@@ -6,9 +6,11 @@ permission that nothing here used: then either the permission goes, or what need
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -18,6 +20,7 @@ import recorded
 import template
 from account import Account
 from connecting import age, browsing, finish_early, look_now
+from idp import Idp, auth0, clerk, fresh_clerk_secret
 from portal import Bot, Portal, Tenant, canary, user
 from recorder import Call
 from signing import signed
@@ -26,6 +29,8 @@ from upstream import Upstream
 from waiting import until
 
 TOLD_SECONDS = 30
+# A departure rests for half a minute before it is said to be finished.
+FINISHED_SECONDS = 90
 # Prefix and id of a key (docs/signing.md).
 PUBLIC = {"alter_key_app_": 12, "alter_key_agent_": 10}
 
@@ -55,6 +60,12 @@ def bot(tenant: Tenant) -> Bot:
     return tenant.agent()
 
 
+@pytest.fixture
+def idp() -> Iterator[Idp]:
+    with contextlib.closing(Idp()) as idp:
+        yield idp
+
+
 def test_each_function_does_what_its_role_allows_and_no_more(
     account: Account,
     base_url: str,
@@ -63,6 +74,7 @@ def test_each_function_does_what_its_role_allows_and_no_more(
     bot: Bot,
     upstream: Upstream,
     toy: Toy,
+    idp: Idp,
     tmp_path: pathlib.Path,
 ) -> None:
     scopes = [
@@ -86,6 +98,7 @@ def test_each_function_does_what_its_role_allows_and_no_more(
     agent.call("POST", f"/sdk/oauth/grants/{of_agent}/revoke", {}, expect=404)
     register(portal, tenant, toy)
     connections(account, app, agent, tenant, toy)
+    users(account, app, tenant, upstream, idp, toy)
     operate(portal)
     operate_on(tenant, bot, of_agent, of_person, person)
     assert problems(account, account.recorder.of(), tmp_path) == []
@@ -191,6 +204,69 @@ def connections(account: Account, app: Client, agent: Client, tenant: Tenant, to
     until(lambda: account.items("MainTable", "revocation#") == [], TOLD_SECONDS, "the provider was told")
     tenant.call("DELETE", "/providers/toy?force=true&abandon_revocations=true")
     until(lambda: account.items("MainTable", "revocation#") == [], TOLD_SECONDS, "no task is left")
+
+
+def users(account: Account, app: Client, tenant: Tenant, upstream: Upstream, idp: Idp, toy: Toy) -> None:
+    added = idp.register(tenant)
+    tenant.call("GET", "/identity-provider")
+    ada = f"auth0|{uuid.uuid4().hex}"
+
+    def token() -> dict[str, str]:
+        return {"user_token": idp.token(ada, "sales")}
+
+    app.call("POST", "/sdk/identity/resolve", token())
+    (shown,) = [user for user in tenant.users() if user["subject"] == ada]
+    user_id = tenant.user(shown["user_id"])["user_id"]
+    group = {"type": "group", "idp_id": added["idp_id"], "external_group_id": "sales"}
+    path, policy = f"/sdk/managed-secrets/{tenant.secret_id}/grants", {"grant_policy": {}}
+    of_user = app.call("POST", path, {"principal": {"type": "user", "label": "Own", **token()}, **policy}).json()["grant_id"]
+    of_group = tenant.grant(group, label="Of the group")
+
+    target, named = upstream.url("/echo/permissions"), {"provider_id": tenant.provider}
+    app.call("POST", "/sdk/proxy", {"method": "GET", "url": target, "reason": None, **named, **token()}, expect=409)
+    app.call("GET", "/v1/forward", expect=409, target=target, provider=tenant.provider, **token())
+    app.call("GET", "/v1/forward", target=target, grant=of_user, **token())
+    assert app.call("POST", "/sdk/grants/list", {"limit": 10, "offset": 0, **token()}).json()["grants"]
+    app.call("POST", f"/sdk/oauth/grants/{of_user}/revoke", token())
+    tenant.revoke_grant(of_group)
+    tenant.call("POST", "/providers", {"definition": toy.definition(), "client_id": CLIENT_ID, "client_secret": toy.client_secret})
+    connect(app, toy, **token())
+    tenant.grant({"type": "user", "user_id": user_id}, label="By the operator")
+    sign_in(app, tenant)
+    told(account, tenant, idp, ada, user_id)
+
+
+def sign_in(app: Client, tenant: Tenant) -> None:
+    """As far as the identity provider's own page."""
+    tenant.call("PUT", "/identity-provider/client", {"client_id": "vault", "client_secret": canary()})
+    begun = app.call("POST", "/sdk/auth/session", {}, expect=201).json()
+    app.call("POST", "/sdk/auth/poll", {"session_token": begun["session_token"]})
+    httpx.get(begun["auth_url"], timeout=30)
+    tenant.call("DELETE", "/identity-provider/client")
+
+
+def told(account: Account, tenant: Tenant, idp: Idp, ada: str, user_id: str) -> None:
+    """What the identity provider tells: of Ada, of her groups, and of somebody whom nobody knows here."""
+    secret = fresh_clerk_secret()
+    of_clerk = idp.enable(tenant, "clerk", secret=secret)["webhook"]["url"]
+    of_auth0 = idp.enable(tenant, "auth0")
+    membership = {"organization": {"id": "sales"}, "public_user_data": {"user_id": ada}}
+    assert clerk(of_clerk, secret, "organizationMembership.deleted", **membership).status_code == 200
+    tenant.change_user(user_id, "suspend")
+    tenant.change_user(user_id, "reactivate")
+    app.call("POST", "/sdk/identity/resolve", {"user_token": idp.token("bob")})
+    (bob,) = [user for user in tenant.users() if user["subject"] == "bob"]
+    tenant.change_user(bob["user_id"], "deprovision")
+    for gone in (f"auth0|{uuid.uuid4().hex}", ada):
+        assert auth0(of_auth0["webhook"]["url"], of_auth0["secret"], "sdu", gone).status_code == 200
+
+    def finished() -> bool:
+        look_now(account)
+        return account.items("MainTable", "deprovision#") == []
+
+    until(finished, FINISHED_SECONDS, "the departures are done with")
+    tenant.call("DELETE", "/identity-provider/webhooks/clerk")
+    tenant.call("DELETE", "/identity-provider")
 
 
 def session(client: Client, **options: Any) -> dict[str, Any]:

@@ -138,6 +138,7 @@ fn event(name: &str) -> Option<String> {
         "audit-writer" => json!({ "Records": [] }),
         "worker" => json!({ "Records": [{ "messageId": "bench", "body": "no work" }] }),
         "connect" => http_event("POST", "/sdk/oauth/connect/session"),
+        "webhook" => http_event("POST", "/webhooks/nobody/auth0"),
         "forward" => rest_event("GET", "/v1/forward"),
         "grants" => http_event("POST", "/sdk/grants/list"),
         "revoke" => http_event("POST", "/sdk/oauth/grants/00000000-0000-4000-8000-000000000000/revoke"),
