@@ -141,9 +141,9 @@ async fn b073_b086_a_groups_grant_is_its_members_while_they_are_members() {
         for call in [world.by_provider("notes", &token), world.by_grant(grant, &token)] {
             let answer = world.proxy(&call).await;
             if joined {
-                drop(answer.ok())
+                answer.ok();
             } else {
-                drop(answer.refused(404, "grant_not_found"))
+                answer.refused(404, "grant_not_found");
             }
             assert_eq!(world.last_call().user_id, Some(alice));
         }
@@ -166,6 +166,25 @@ async fn b073_b086_a_groups_grant_is_its_members_while_they_are_members() {
     let token = other.claims("alice").group("engineering").sign();
     foreign.client().proxy(&world.by_grant(grant, &token)).await.refused(404, "grant_not_found");
     foreign.client().proxy(&world.by_provider("notes", &token)).await.refused(404, "grant_not_found");
+}
+
+/// More groups than are looked into ahead.
+#[tokio::test]
+async fn a_grant_of_one_of_many_groups_is_found() {
+    let world = World::new().await;
+    let secret = world.secret("notes").await;
+    let names: Vec<String> = (0..100).map(|n| format!("group-{n:02}")).collect();
+    let last = world.of_group(&secret, &names[99]).await;
+    let token = names.iter().fold(world.idp.claims("alice"), |spec, name| spec.group(name)).sign();
+    for _ in 0..2 {
+        world.proxy(&world.by_provider("notes", &token)).await.ok();
+        assert_eq!(world.last_call().grant.unwrap().id, last);
+    }
+    let first = world.of_group(&secret, &names[0]).await;
+    let several =
+        world.proxy(&world.by_provider("notes", &token)).await.refused(409, "ambiguous_grant").json();
+    let ids = several["grant_ids"].as_array().unwrap();
+    assert!(ids.contains(&json!(first)) && ids.contains(&json!(last)) && ids.len() == 2, "{several}");
 }
 
 #[tokio::test]

@@ -302,7 +302,7 @@ async fn keys_that_cannot_be_had_are_no_reason_to_open_and_nobody_elses_trouble(
             () = async {
                 beside.proxy(&theirs_call).await.ok();
                 served.set(true);
-                std::future::pending().await
+                std::future::pending::<()>().await;
             } => unreachable!(),
         };
         assert!(served.get() || fault != IdpFault::Silent, "the other waited, too");

@@ -81,7 +81,7 @@ impl IdentityService {
             return Ok(unchanged);
         }
         let idp = Stored { value: idp.value.as_ref().clone(), version: idp.version };
-        self.admit(idp, Arc::clone(verified), found, actor).await
+        Box::pin(self.admit(idp, Arc::clone(verified), found, actor)).await
     }
 
     async fn write(&self, idp: &IdentityProvider, user: UserId, news: News, actor: &Actor) -> Result<()> {
