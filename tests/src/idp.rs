@@ -167,7 +167,7 @@ impl State {
                 }
             }
             "/moved" => json_reply(200, &self.jwks()),
-            "/token" => self.desk.token(received),
+            "/token" => self.desk.token(received).await,
             "/userinfo" => self.desk.user_info(received),
             _ => reply(404, ""),
         }

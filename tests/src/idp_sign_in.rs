@@ -1,6 +1,9 @@
 //! Signing in at the identity provider: what a careful authorization server checks, and what it was asked.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use alter_domain::{
     inject::CredentialFields,
@@ -16,6 +19,7 @@ use base64::{
 use http::Response;
 use ring::digest;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use url::{Url, form_urlencoded};
 
 use crate::{Received, TestApp, TestIdp, TokenSpec, json_reply, reply};
@@ -25,7 +29,6 @@ pub const SIGN_IN_CLIENT: &str = "vault-client";
 pub const SIGN_IN_SECRET: &str = "s3cret-of-the-vaults-client";
 
 type Change = Box<dyn FnOnce(TokenSpec) -> TokenSpec + Send>;
-type Then = Box<dyn FnOnce() + Send>;
 
 /// What users have agreed to, and what came of it.
 #[derive(Default)]
@@ -39,11 +42,11 @@ struct Inner {
     answer: Option<(u16, Value)>,
     /// Done to the next ID token before it is signed.
     change: Option<Change>,
-    /// Done when the next code comes.
-    then: Option<Then>,
     /// What the userinfo endpoint says.
     profile: Option<Value>,
     takes_post_only: bool,
+    /// What the next exchange waits for before it is answered.
+    gate: Option<Arc<Notify>>,
 }
 
 struct Code {
@@ -103,8 +106,11 @@ impl TestIdp {
         self.desk().0.lock().unwrap().answer = Some((status, body));
     }
 
-    pub fn at_the_next_exchange(&self, then: impl FnOnce() + Send + 'static) {
-        self.desk().0.lock().unwrap().then = Some(Box::new(then));
+    /// The next exchange is answered when the gate is opened.
+    pub fn hold_the_next_exchange(&self) -> Arc<Notify> {
+        let gate = Arc::new(Notify::new());
+        self.desk().0.lock().unwrap().gate = Some(Arc::clone(&gate));
+        gate
     }
 
     /// What the userinfo endpoint says from now on.
@@ -124,14 +130,15 @@ impl TestIdp {
 }
 
 impl Desk {
-    pub(crate) fn token(&self, received: &Received) -> Response<Body> {
+    pub(crate) async fn token(&self, received: &Received) -> Response<Body> {
+        let gate = self.0.lock().unwrap().gate.take();
+        if let Some(gate) = gate {
+            gate.notified().await;
+        }
         let form: BTreeMap<String, String> = form_urlencoded::parse(&received.body).into_owned().collect();
         let authorization = received.header("authorization").map(str::to_owned);
         let mut inner = self.0.lock().unwrap();
         inner.exchanges.push(Exchange { form: form.clone(), authorization: authorization.clone() });
-        if let Some(then) = inner.then.take() {
-            then();
-        }
         if let Some((status, body)) = inner.answer.take() {
             return json_reply(status, &body);
         }

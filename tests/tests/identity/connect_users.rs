@@ -114,7 +114,7 @@ async fn b055_a_grant_made_with_a_users_token_is_that_users() {
     let bob = stage.connect(json!({ "user_token": stage.idp.token("bob") }), "shared").await;
     let app = stage.connect(json!({}), "shared").await;
     let ids: Vec<_> = [&ada, &bob, &app].map(|polled| polled["grants"][0]["grant_id"].clone()).to_vec();
-    assert!(ids.iter().all(|id| id.is_string()) && ids[0] != ids[1] && ids[1] != ids[2]);
+    assert!(ids.iter().all(Value::is_string) && ids[0] != ids[1] && ids[1] != ids[2]);
     let mut grants = stage.grants().await;
     grants.sort_by_key(|grant| ids.iter().position(|id| *id == json!(grant.id)));
     let principals: Vec<_> = grants.iter().map(|grant| grant.principal.clone()).collect();

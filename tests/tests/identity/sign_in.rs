@@ -289,6 +289,21 @@ async fn a_link_on_somebody_elses_page_asks_first() {
 }
 
 #[tokio::test]
+async fn a_browser_that_is_closed_at_the_last_moment_ends_no_sign_in() {
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    let mut browser = stage.browser();
+    let back = stage.idp.sign_in(&location(&browser.get(&session.url).await), "ada");
+    let gate = stage.idp.hold_the_next_exchange();
+    let hung_up = tokio::time::timeout(Duration::from_millis(500), browser.get(back.as_str())).await;
+    assert!(hung_up.is_err(), "the exchange was under way");
+    gate.notify_one();
+    let body = json!({ "session_token": session.token, "wait_ms": 10_000 });
+    let told = stage.app.client().post("/sdk/auth/poll", &body).await.ok();
+    assert_eq!(told["user_info"]["sub"], "ada");
+}
+
+#[tokio::test]
 async fn two_tabs_of_one_browser_do_not_lock_each_other_out() {
     let stage = Stage::new().await;
     let session = stage.session().await;
