@@ -1,4 +1,4 @@
-/** Connect where it is not alone: behind a proxy that adds a path, and at a provider that cuts the popup off from the app. */
+/** Connect and sign-in where they are not alone: behind a proxy that adds a path, and at a provider that cuts the popup off from the app. */
 
 import assert from "node:assert/strict";
 import { request as send } from "node:http";
@@ -6,7 +6,10 @@ import { after, before, test } from "node:test";
 
 import { allow, openPopup, start, startStage } from "./connect.mjs";
 import { told, waitFor } from "./host-app.mjs";
-import { listen } from "./provider/http.mjs";
+import { auth0Delivery, auth0Entry } from "./identity/events.mjs";
+import { IdentityStage, signInAs } from "./identity/stage.mjs";
+import { startIdentityProgram } from "./program.mjs";
+import { html, listen } from "./provider/http.mjs";
 
 const PREFIX = "/vault";
 
@@ -70,4 +73,33 @@ test("a provider that cuts the popup off from the app: the user is told, and the
         assert.ok((await told(page)).every(({ callback }) => callback !== "success"));
     });
     assert.equal((await session.poll()).status, "completed");
+});
+
+test("sign-in under such a path: the link, what asks first, the way back, the result, and webhooks", async () => {
+    const people = new IdentityStage(stage, await startIdentityProgram());
+    try {
+        const app = await people.app({ name: "Inbox Helper", providers: [] });
+        const { webhook, secret } = await app.operate("PUT", "/identity-provider/webhooks/auth0", {});
+        for (const url of [app.idp.sdk_redirect_uri, app.idp.wallet_redirect_uri, app.idp.wallet_logout_uri, webhook.url]) {
+            assert.ok(url.startsWith(`${proxy.url}${PREFIX}/`), url);
+        }
+        const session = await people.signIn(app);
+        assert.ok(session.auth_url.startsWith(`${proxy.url}${PREFIX}/sdk/auth/start/`), session.auth_url);
+        const site = await listen((_, response) => html(response, 200, `<!doctype html><a href="${session.auth_url}">Go</a>`));
+        await stage.link({ url: site.url.replace("127.0.0.1", "localhost") }, async ({ page, complaints }) => {
+            await page.getByRole("link", { name: "Go" }).click();
+            await page.getByRole("button", { name: "Go on to sign in" }).click();
+            await signInAs(page, "alice");
+            await page.getByRole("heading", { name: "You are signed in to Inbox Helper" }).waitFor();
+            assert.ok(page.url().startsWith(`${proxy.url}${PREFIX}/sdk/auth/result/`), page.url());
+            assert.deepEqual(complaints, []);
+        }).finally(site.close);
+        const { user_token } = await session.poll(5000);
+        assert.equal((await people.resolved(app, user_token)).external_subject_id, "alice");
+        const { status } = await people.deliver(webhook.url, auth0Delivery(secret, [auth0Entry("ublkdu", "alice")]));
+        assert.equal(status, 200);
+        assert.deepEqual(await people.resolved(app, user_token), { status: 403, error: "user_suspended" });
+    } finally {
+        await people.idp.stop();
+    }
 });

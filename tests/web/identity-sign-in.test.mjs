@@ -271,6 +271,42 @@ describe("oddities", () => {
     });
 });
 
+test("every answer to a browser is strict about what may run, who may frame it, and what it tells others", async () => {
+    const app = await stage.app({ providers: [] });
+    const session = await stage.signIn(app);
+    const answers = [];
+    await stage.visit({ auth_url: "about:blank" }, async ({ page, context }) => {
+        context.on("response", (response) => {
+            if (response.url().startsWith(`${stage.vault.baseUrl}/sdk/auth/`)) answers.push(read(response));
+        });
+        await page.goto(session.auth_url);
+        await signInAs(page, "alice");
+        await atVault(page);
+        await title(page).waitFor();
+        const cookies = (await context.cookies(stage.vault.baseUrl)).filter(({ name }) => name.startsWith("alter_"));
+        assert.deepEqual(cookies.map(({ httpOnly, sameSite }) => [httpOnly, sameSite]), [[true, "Lax"]]);
+    });
+    const { user_token } = await session.poll(5000);
+    const all = await Promise.all(answers);
+    assert.deepEqual(all.map(({ status }) => status), [303, 303, 200], "to the provider, back, and the page at the end");
+    for (const { url, headers } of all) {
+        assert.equal(headers["referrer-policy"], "no-referrer", url);
+        assert.equal(headers["cache-control"], "no-store", url);
+        assert.equal(headers["x-content-type-options"], "nosniff", url);
+        assert.match(headers["content-security-policy"], /default-src 'none'/, url);
+        assert.match(headers["content-security-policy"], /frame-ancestors 'none'/, url);
+        assert.doesNotMatch(headers["content-security-policy"], /unsafe|http/, url);
+        assert.ok(!url.includes(user_token) && !headers.location?.includes(user_token));
+    }
+    const result = new URL(all[2].url);
+    assert.equal(result.search, "", "nothing is left in the address");
+});
+
+/** A response while its page is still there. */
+async function read(response) {
+    return { url: response.url(), status: response.status(), headers: response.headers() };
+}
+
 test("back-channel logout: the provider tells the vault, and its own tokens of before are over", async () => {
     const app = await stage.app({ providers: [] });
     const { webhook } = await app.operate("PUT", "/identity-provider/webhooks/backchannel-logout", {});

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { until } from "./connect.mjs";
+import { allow, start, until } from "./connect.mjs";
 import {
     auth0Delivery,
     auth0Entry,
@@ -167,6 +167,28 @@ describe("clerk, signed by the svix package", () => {
         const shown = await user.app.operate("GET", "/identity-provider/webhooks");
         for (const secret of [first, second]) assert.ok(!JSON.stringify(shown).includes(secret.slice(6)));
     });
+});
+
+test("who is deleted while they connect gets nothing, and nothing of it is left at the provider", async () => {
+    const secret = clerkSecret();
+    const app = await stage.app();
+    const { webhook: shown } = await webhook(app, "clerk", { secret });
+    const [who, account] = [await stage.person(), "too.late"];
+    const user_token = await stage.token(who);
+    const more = { allowed_providers: ["notes"], user_token };
+    const session = await stage.stage.session(app, more);
+    await stage.stage.link(session, async ({ page }) => {
+        await start(page);
+        await page.getByRole("button", { name: "Allow" }).waitFor();
+        await ok(shown.url, svixDelivery(secret, clerkUserDeleted(who)));
+        await allow(page, account);
+        await page.waitForURL((url) => url.href.startsWith(stage.vault.baseUrl));
+        await page.getByRole("heading", { level: 1 }).waitFor();
+        assert.equal(await page.getByText("Connected").count(), 0);
+    });
+    assert.notEqual((await session.poll()).status, "completed");
+    assert.deepEqual((await app.operate("GET", "/grants")).items, []);
+    assert.ok(await until(async () => (await onRecord(account)) === 0, 5000), "the provider has them on record still");
 });
 
 describe("auth0 log streams", () => {

@@ -13,7 +13,8 @@ export async function startIdentityStage(args = []) {
 const CLAIMS = { groups: "groups", roles: "roles" };
 let people = 0;
 
-class IdentityStage {
+/** A stage of Connect with a provider beside it. */
+export class IdentityStage {
     constructor(stage, idp) {
         this.stage = stage;
         this.idp = idp;
