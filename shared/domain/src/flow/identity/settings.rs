@@ -54,7 +54,7 @@ pub async fn discover_identity_provider(
     (http, rules): (&dyn HttpClient, EgressRules),
     issuer: &str,
 ) -> Result<Discovered> {
-    discover(http, rules, issuer).await.map_err(refused)
+    discover(http, rules, issuer).await.map_err(|error| refused(&error))
 }
 
 /// Gives the app its identity provider. The issuer is asked now, whatever it said before: one that cannot be reached, or does
@@ -163,7 +163,7 @@ async fn moved(idp: &IdentityProvider, egress: (&dyn HttpClient, EgressRules)) -
     let found = discover_identity_provider(egress, &idp.issuer).await?;
     // The same but for a slash at its end is another issuer to every token.
     if found.issuer != idp.issuer {
-        return Err(refused(DiscoveryError::OtherIssuer));
+        return Err(refused(&DiscoveryError::OtherIssuer));
     }
     let endpoints = endpoints(&found);
     let has_secret = idp.client.as_ref().is_some_and(|client| client.secret.is_some());
@@ -199,7 +199,7 @@ fn check_audience(text: String) -> Result<String> {
 }
 
 /// Why an issuer is not taken, as a stable code. The reasons quote nothing of its documents.
-fn refused(error: DiscoveryError) -> Error {
+fn refused(error: &DiscoveryError) -> Error {
     let code = match error {
         DiscoveryError::Issuer => "invalid_issuer",
         DiscoveryError::Document(_) | DiscoveryError::KeysUnreachable(_) => "issuer_unreachable",

@@ -127,7 +127,7 @@ async fn proof(
         WebhookKind::Ssf => {
             let issuer =
                 new.issuer.ok_or_else(|| invalid("Shared Signals needs the transmitter's issuer."))?;
-            let found = transmitter(http, rules, &issuer).await.map_err(refused)?;
+            let found = transmitter(http, rules, &issuer).await.map_err(|error| refused(&error))?;
             let audience = match new.audience {
                 Some(audience) => check_audience(audience)?,
                 None => webhook_address(public_url, idp.id, kind),
