@@ -151,6 +151,20 @@ test("a link on somebody else's page asks first, and nobody is signed in by open
     assert.equal((await session.poll(5000)).user_info.sub, "alice");
 });
 
+test("a provider that answers by a form: it comes from another site, without cookies, and is good all the same", async () => {
+    const app = await stage.app({ providers: [] });
+    await stage.idp.control("replace", { mode: "form_post" });
+    const session = await stage.signIn(app);
+    await stage.visit(session, async ({ page }) => {
+        const posted = page.waitForRequest((request) => request.method() === "POST" && request.url().includes("/sdk/auth/callback"));
+        await signInAs(page, "bob");
+        assert.equal((await (await posted).allHeaders()).cookie, undefined);
+        await page.getByRole("heading", { name: "You are signed in" }).waitFor();
+        assert.ok(!page.url().includes("code="), page.url());
+    });
+    assert.equal((await session.poll(5000)).user_info.sub, "bob");
+});
+
 describe("oddities", () => {
     before(() => stage.idp.control("auto", { account: "carol" }));
     after(() => stage.idp.control("auto", {}));

@@ -27,6 +27,7 @@ export class Oddities {
     #claims = {};
     #response = {};
     #documents = {};
+    #mode;
 
     constructor(keys) {
         this.#keys = keys;
@@ -39,14 +40,19 @@ export class Oddities {
         else this.#faults.delete(ENDPOINTS[at]);
     }
 
-    /** What replaces claims of ID tokens, fields of the authorization response and of the discovery document; `null` removes. */
-    replace({ id_token = {}, response = {}, discovery = {} }) {
+    /**
+     * What replaces claims of ID tokens, fields of the authorization response and of the discovery document; `null` removes.
+     * `mode`: in which response mode it answers, whatever was asked for.
+     */
+    replace({ id_token = {}, response = {}, discovery = {}, mode }) {
         this.#claims = id_token;
         this.#response = response;
         this.#documents = discovery;
+        this.#mode = mode;
     }
 
     pass(pathname, request, response, next) {
+        if (pathname === "/auth" && this.#mode) request.url += `&response_mode=${this.#mode}`;
         const fault = this.#faults.get(pathname);
         return fault ? FAULTS[fault.mode]({ request, response, next, ms: fault.ms }) : next();
     }

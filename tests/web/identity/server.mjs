@@ -41,16 +41,18 @@ export async function startIdentityProvider({ port = 0 } = {}) {
     // The issuer is known only once the port is, and the library wants it first.
     let handle;
     const server = await listen((request, response) => handle(request, response), port);
-    const idp = { issuer: server.url, resource: RESOURCE, accounts, keys, oddities, settings, store, tally };
+    // By another name than the vault's: for browsers, two sites.
+    const issuer = server.url.replace("127.0.0.1", "localhost");
+    const idp = { issuer, resource: RESOURCE, accounts, keys, oddities, settings, store, tally };
     idp.renew = () => {
-        idp.provider = new Provider(server.url, configuration(idp, cookies));
+        idp.provider = new Provider(issuer, configuration(idp, cookies));
         watch(idp);
         idp.library = idp.provider.callback();
     };
     idp.renew();
-    const auto = automatic(server.url, settings);
+    const auto = automatic(issuer, settings);
     handle = (request, response) => {
-        const { pathname } = new URL(request.url, server.url);
+        const { pathname } = new URL(request.url, issuer);
         tally.requests[pathname] = (tally.requests[pathname] ?? 0) + 1;
         if (pathname.startsWith("/interaction/")) return interaction(idp, request, response);
         if (pathname === "/auth" && auto.concerns(request)) return auto.answer(request, response);
@@ -58,10 +60,10 @@ export async function startIdentityProvider({ port = 0 } = {}) {
     };
     const strings = await listen(control(idp));
     return {
-        issuer: server.url,
+        issuer,
         client_id: vault.client_id,
         client_secret: vault.client_secret,
-        app: { client_id: app.client_id, client_secret: app.client_secret, issuer: server.url },
+        app: { client_id: app.client_id, client_secret: app.client_secret, issuer },
         resource: RESOURCE,
         control: `${strings.url}/control`,
         close: () => Promise.all([server.close(), strings.close()]),
