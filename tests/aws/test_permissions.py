@@ -233,7 +233,7 @@ def users(account: Account, app: Client, tenant: Tenant, upstream: Upstream, idp
     connect(app, toy, **token())
     tenant.grant({"type": "user", "user_id": user_id}, label="By the operator")
     sign_in(app, tenant)
-    told(account, tenant, idp, ada, user_id)
+    told(account, app, tenant, idp, ada, user_id)
 
 
 def sign_in(app: Client, tenant: Tenant) -> None:
@@ -245,7 +245,7 @@ def sign_in(app: Client, tenant: Tenant) -> None:
     tenant.call("DELETE", "/identity-provider/client")
 
 
-def told(account: Account, tenant: Tenant, idp: Idp, ada: str, user_id: str) -> None:
+def told(account: Account, app: Client, tenant: Tenant, idp: Idp, ada: str, user_id: str) -> None:
     """What the identity provider tells: of Ada, of her groups, and of somebody whom nobody knows here."""
     secret = fresh_clerk_secret()
     of_clerk = idp.enable(tenant, "clerk", secret=secret)["webhook"]["url"]
