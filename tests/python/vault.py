@@ -55,6 +55,12 @@ class Vault(Running):
     revocable_grant_id: str
     provider: str
     upstream_url: str
+    #: Of two users of the demo's identity provider: one has connected something, the other nothing.
+    user_jwt: str
+    user_jwt_empty: str
+    idp_issuer: str
+    #: Grant and API of what the demo has connected: `{provider, grant_id, api_url}`.
+    oauth: dict[str, str]
     operator_token: str
     data_dir: pathlib.Path
 
