@@ -8,6 +8,7 @@
     reason = "test code: what does not hold is a panic"
 )]
 
+mod bounds;
 mod browser;
 mod calls;
 mod connect_users;

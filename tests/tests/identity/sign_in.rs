@@ -232,7 +232,9 @@ async fn a_poll_is_held_until_somebody_has_signed_in() {
 #[tokio::test]
 async fn who_is_suspended_or_has_left_does_not_sign_in() {
     let stage = Stage::new().await;
-    stage.sign_in(&stage.session().await, "ada").await;
+    let before = stage.session().await;
+    stage.sign_in(&before, "ada").await;
+    assert_eq!(stage.poll(&before).await["status"], "completed");
     let at = stage.app.vault.now();
     let from = alter_domain::model::Surface::Portal;
     for (state, code) in [
@@ -240,6 +242,8 @@ async fn who_is_suspended_or_has_left_does_not_sign_in() {
         (UserState::Deprovisioned { at, from }, "user_deprovisioned"),
     ] {
         stage.change_user("ada", state).await;
+        // Nor is the sign-in from before told any more.
+        failed(&stage.poll(&before).await, code);
         let session = stage.session().await;
         let page = stage.sign_in(&session, "ada").await;
         assert!(page.text().contains("You are not signed in"), "{}", page.text());

@@ -3,8 +3,11 @@
 //! A token names its user by computation, so that a call guesses before anything is checked what it will need, and asks for it
 //! together with its key. Then the token is verified with what was read, and where the guess was wrong, what is right is read.
 
+use std::time::Duration;
+
 use alter_api_types::{AppId, GrantId, OrgId, UserId};
 use futures_util::{StreamExt as _, TryStreamExt as _, future::try_join, stream};
+use tokio::time::Instant;
 
 use super::{
     Call, CallService, Caller, Selector,
@@ -17,12 +20,18 @@ use crate::{
     error::{Error, Result},
     model::{Grant, Identity, IdentityProvider, Principal, identity_provider::hash},
     oidc::claimed,
-    repo::Grants,
+    repo::{Grants, ManagedSecrets},
     state::Ports,
 };
 
-/// How many groups' grants are looked for before the token is verified. Who is in more waits a little longer.
+/// How many groups' grants are looked for ahead, for a token that verified before. Who is in more waits a little longer.
 const GROUPS_AHEAD: usize = 32;
+/// The same for a token that nobody has verified: what it names is anybody's word, and costs queries.
+const UNVERIFIED_GROUPS_AHEAD: usize = 4;
+/// From this many on, groups are not asked about one by one.
+const MANY_GROUPS: usize = 64;
+/// How long a token's verification may take before the user is read again: it may have waited for the identity provider.
+const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How many queries run at a time.
 const QUERIES: usize = 32;
 
@@ -92,9 +101,13 @@ impl CallService {
         let (ports, app) = (&self.ports, caller.app_id);
         let idp = loaded.identity_provider()?.filter(|idp| idp.value.app_id == app);
         let idp = idp.ok_or(Error::JwtValidation)?;
+        let began = Instant::now();
         let verified = self.identity.verify(&idp.value, token).await?;
         let id = user_id(&idp.value, &verified);
         *user = Some(id);
+        if began.elapsed() > READ_AGAIN_AFTER {
+            loaded.forget_user();
+        }
         if caller.agent().is_some() {
             // What a user has delegated to an agent is the agent's own; their token opens nothing more to it.
             return Err(match &call.selector {
@@ -137,6 +150,7 @@ impl CallService {
     fn ahead(&self, (org, app): (OrgId, AppId), call: &Call, token: &str) -> Option<Ahead> {
         let idp = self.relations.last_identity_provider(app);
         let before = idp.as_deref().and_then(|idp| Some((idp, self.identity.verified_before(idp, token)?)));
+        let most = if before.is_some() { GROUPS_AHEAD } else { UNVERIFIED_GROUPS_AHEAD };
         let (user, idp_id, groups) = if let Some((idp, verified)) = before {
             (user_id(idp, &verified), idp.id, verified.groups.clone().unwrap_or_default())
         } else {
@@ -146,8 +160,8 @@ impl CallService {
             (Identity { issuer, claim, subject }.user_id(org), idp_id, claimed.groups)
         };
         let groups: Vec<_> = match self.relations.last_membership(user, app) {
-            Some(last) => last.groups.iter().take(GROUPS_AHEAD).cloned().collect(),
-            None => groups.into_iter().take(GROUPS_AHEAD).collect(),
+            Some(last) => last.groups.iter().take(most).cloned().collect(),
+            None => groups.into_iter().take(most).collect(),
         };
         let named = |external_group_id| Principal::Group { idp_id, external_group_id };
         let groups = groups.into_iter().map(named).collect();
@@ -171,7 +185,15 @@ impl Held {
         principals: impl IntoIterator<Item = Principal>,
     ) -> Result<()> {
         let Selector::Provider { provider_id, .. } = selector else { return Ok(()) };
-        let new: Vec<_> = principals.into_iter().filter(|one| !self.asked.contains(one)).collect();
+        let mut new: Vec<_> = principals.into_iter().filter(|one| !self.asked.contains(one)).collect();
+        if new.len() > MANY_GROUPS
+            && let Some(found) = of_many_groups(ports, app, provider_id, &new).await?
+        {
+            self.grants.extend(found);
+            let (groups, others) = new.into_iter().partition(is_group);
+            self.asked.extend::<Vec<_>>(groups);
+            new = others;
+        }
         let grants = Grants(ports.table.as_ref());
         let query = |principal: Principal| {
             let grants = &grants;
@@ -188,6 +210,38 @@ impl Held {
         Ok(())
     }
 }
+
+fn is_group(principal: &Principal) -> bool {
+    matches!(principal, Principal::Group { .. })
+}
+
+/// What is granted to those of the principals that are groups, read from the managed secret's own list: a group is granted nothing
+/// else. `None`: that list is too long to be read for one call.
+async fn of_many_groups(
+    ports: &Ports,
+    app: AppId,
+    provider_id: &str,
+    principals: &[Principal],
+) -> Result<Option<Vec<Grant>>> {
+    let table = ports.table.as_ref();
+    let Some(secret) = ManagedSecrets(table).find_by_slug(app, provider_id).await? else {
+        return Ok(Some(Vec::new()));
+    };
+    let (mut found, mut cursor) = (Vec::new(), None);
+    for _ in 0..MAX_PAGES {
+        let page = Grants(table).list_of_secret(secret.value.id, 1000, cursor).await?;
+        let held = |grant: &Grant| is_group(&grant.principal) && principals.contains(&grant.principal);
+        found.extend(page.items.into_iter().filter(held));
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// How many pages of a thousand of a managed secret's grants are read.
+const MAX_PAGES: usize = 5;
 
 fn group_of(idp: &IdentityProvider, group: &str) -> Principal {
     Principal::Group { idp_id: idp.id, external_group_id: group.to_owned() }

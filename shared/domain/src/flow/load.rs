@@ -291,6 +291,12 @@ impl<'r> Loaded<'r> {
         self.fetch(ports, wanted).await
     }
 
+    /// What was read of the user is to be read again.
+    pub(super) fn forget_user(&mut self) {
+        self.forget(Slot::User);
+        self.forget(Slot::Membership);
+    }
+
     /// What a call with a user's token needs beside: the app's identity provider, and whom the token seems to be for.
     fn of_token(&mut self, app: AppId, user: Option<UserId>) -> Vec<(Slot, TableName, Key)> {
         if !self.by_token {
@@ -302,8 +308,7 @@ impl<'r> Loaded<'r> {
 
     fn of_user(&mut self, app: AppId, user: UserId) -> [(Slot, TableName, Key); 2] {
         if self.user.replace(user) != Some(user) {
-            self.forget(Slot::User);
-            self.forget(Slot::Membership);
+            self.forget_user();
         }
         [
             (Slot::User, TableName::Main, keyspace::user(user)),

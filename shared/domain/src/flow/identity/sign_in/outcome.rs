@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use alter_api_types::SignInId;
+use alter_api_types::{SignInId, UserId};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::time::{Instant, sleep};
 
-use super::{Right, SignInService, Ticket};
+use super::{
+    Right, SignInService, Ticket,
+    told::{Told, told},
+};
 use crate::{
     crypto::Sealed,
     error::{Error, Result},
@@ -15,7 +18,7 @@ use crate::{
         connect::{Browser, ConnectError},
     },
     model::{App, SignIn, SignInProfile, SignInProgress},
-    repo::{Apps, SignIns},
+    repo::{Apps, SignIns, Users},
     secret::Secret,
 };
 
@@ -72,7 +75,14 @@ impl SignInService {
                 SignInProgress::Failed { code, message, .. } => {
                     return Ok(SignInOutcome::Failed { code: code.clone(), message: message.clone() });
                 }
-                SignInProgress::Completed { profile, sealed_token, .. } => {
+                SignInProgress::Completed { user_id, profile, sealed_token, .. } => {
+                    // Whoever is suspended or has left since is nobody's sign-in any more.
+                    if let Err((code, message)) = self.still_admitted(*user_id).await? {
+                        return Ok(SignInOutcome::Failed {
+                            code: code.to_owned(),
+                            message: message.to_owned(),
+                        });
+                    }
                     let user_token = self.token_of(&sign_in, sealed_token).await?;
                     return Ok(SignInOutcome::Completed { user_token, profile: profile.clone() });
                 }
@@ -81,6 +91,12 @@ impl SignInService {
             sleep(pause.min(left)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    async fn still_admitted(&self, user: UserId) -> Result<std::result::Result<(), Told>> {
+        let user =
+            Users(self.identity.ports.table.as_ref()).find(user).await?.ok_or(Error::NotFound("user"))?;
+        Ok(user.value.admitted().map_err(told))
     }
 
     /// The sign-in as its browser sees it.
