@@ -106,7 +106,7 @@ enum End {
     /// Somebody else has the task.
     Lost,
     /// An operator has let the user back.
-    Back(Stored<User>),
+    Back(Box<Stored<User>>),
     Failed(Error),
     OutOfTime,
     /// There were grants to end, and they are ended.
@@ -129,7 +129,7 @@ impl FollowUp<'_> {
     async fn pass(&mut self) -> Result<End> {
         let back_since = match self.gone().await? {
             Ok(user) => user.value.reinstated_at,
-            Err(back) => return Ok(End::Back(back)),
+            Err(back) => return Ok(End::Back(Box::new(back))),
         };
         let mut ending = Ending::new(self.ports, &self.task.value);
         let mut revoked = 0;
@@ -149,7 +149,7 @@ impl FollowUp<'_> {
                     return Ok(End::Lost);
                 }
                 if let Err(back) = self.gone().await? {
-                    return Ok(End::Back(back));
+                    return Ok(End::Back(Box::new(back)));
                 }
                 if let Some(trouble) = ending.end(app, chunk).await {
                     return Ok(End::Failed(trouble));
