@@ -94,7 +94,8 @@ pub(crate) async fn update(
 
 /// Remove the app's identity provider
 ///
-/// With its secrets, for good. No user can be told any more; users and their grants stay, and are denied.
+/// With its secrets, for good. Users and their grants stay: their tokens are refused, the app's key still reaches the grants by
+/// id, and nobody can tell any more who has left. Deprovision users, or revoke grants, where that is not wanted.
 #[utoipa::path(delete, path = "/portal/v1/apps/{app_id}/identity-provider", tag = "identity",
     operation_id = "remove_identity_provider",
     responses((status = 200, body = IdentityProviderView),

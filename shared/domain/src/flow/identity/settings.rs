@@ -140,7 +140,8 @@ pub async fn update_identity_provider(
     Ok(updated.value)
 }
 
-/// Takes the app's identity provider away, with its secrets. Its users, and what was granted to them, stay and are denied.
+/// Takes the app's identity provider away, with its secrets. Its users, and what was granted to them,
+/// stay: their tokens are refused, and the app's key alone still reaches their grants by id.
 pub async fn remove_identity_provider(ports: &Ports, change: Change) -> Result<IdentityProvider> {
     let idps = IdentityProviders(ports.table.as_ref());
     let found = idps.get(change.app_id).await?;
