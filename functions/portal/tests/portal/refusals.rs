@@ -89,7 +89,6 @@ fn routes() -> Vec<Route> {
             .wrong_id("provider_not_found"),
         route("DELETE", "/apps/{app_id}/providers/{own_provider_id}", "admin").wrong_id("provider_not_found"),
         route("GET", "/apps/{app_id}/identity-provider", "read").wrong_id(NO_IDP),
-        // One app at a time has none.
         route("POST", "/apps/{bare_app_id}/identity-provider", "write").body(json!({"issuer": ISSUER})),
         route("PATCH", "/apps/{app_id}/identity-provider", "write")
             .body(json!({"audience": "changed"}))
@@ -119,10 +118,11 @@ fn routes() -> Vec<Route> {
 }
 
 /// What can only be done once its opposite was done, and how it is refused before.
-const UNDONE: [(&str, &str); 3] =
-    [("/unarchive", "/archive"), ("/enable", "/disable"), ("/reactivate", "/suspend")];
-const NOTHING_TO_UNDO: [(&str, &str); 3] =
-    [("/unarchive", "app_not_archived"), ("/enable", "provider_enabled"), ("/reactivate", "user_active")];
+const UNDONE: [(&str, &str, &str); 3] = [
+    ("/unarchive", "/archive", "app_not_archived"),
+    ("/enable", "/disable", "provider_enabled"),
+    ("/reactivate", "/suspend", "user_active"),
+];
 
 const ISSUER: &str = "https://idp.example.com";
 const NO_IDP: &str = "identity_provider_not_found";
@@ -154,13 +154,7 @@ impl World {
         let secret = admin.post(&at("/secrets"), secret).await.expect(201);
         let provider = json!({"definition": toy("toy"), "client_id": "c", "client_secret": CANARY});
         admin.post(&at("/providers"), provider).await.expect(201);
-        vault.issuers.add(ISSUER);
-        let idp = at("/identity-provider");
-        admin.post(&idp, json!({"issuer": ISSUER})).await.expect(201);
-        let client = json!({"client_id": "c", "client_secret": CANARY});
-        admin.put(&format!("{idp}/client"), client).await.expect(200);
-        admin.put(&format!("{idp}/webhooks/auth0"), json!({})).await.expect(200);
-        let user = vault.arrives(app.parse().unwrap(), "ada", &[]).await.to_string();
+        let user = vault.with_people(&app, ISSUER).await;
         let bare = vault.app("Bare").await.to_string();
         let event =
             admin.get(&at("/audit?limit=1")).await.json()["items"][0]["id"].as_str().unwrap().to_owned();
@@ -252,7 +246,7 @@ async fn every_route_opens_with_exactly_the_permission_that_it_needs() {
             answer.refused(403, "insufficient_scope");
             assert_eq!(world.state().await, before, "{} {path}", route.method);
         }
-        for (undoing, doing) in UNDONE {
+        for (undoing, doing, _) in UNDONE {
             if path.ends_with(undoing) {
                 let first = path.replace(undoing, doing);
                 world.vault.admin().send("POST", &first, None).await.expect(200);
@@ -394,9 +388,8 @@ async fn nothing_changes_that_cannot_be_recorded() {
     for route in routes().iter().filter(changes) {
         let (path, body) = world.fill(route);
         let answer = world.vault.admin().send(route.method, &path, body).await;
-        if let Some(code) =
-            NOTHING_TO_UNDO.iter().find_map(|(end, code)| route.path.ends_with(end).then_some(code))
-        {
+        let nothing = UNDONE.iter().find(|(undoing, ..)| route.path.ends_with(undoing));
+        if let Some((.., code)) = nothing {
             answer.refused(409, code);
             continue;
         }

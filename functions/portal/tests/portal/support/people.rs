@@ -1,13 +1,12 @@
 //! Users as their tokens leave them behind.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use alter_api_types::{AppId, UserId};
 use alter_domain::{
     model::{Deprovision, Identity, IdentityProvider, Membership, User, UserState},
     repo::{Deprovisions, IdentityProviders, Stored, Users},
 };
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::Vault;
 
@@ -15,6 +14,17 @@ impl Vault {
     /// The app's identity provider as it is stored.
     pub(crate) async fn stored_idp(&self, app: AppId) -> Stored<IdentityProvider> {
         IdentityProviders(self.ports.table.as_ref()).get(app).await.unwrap()
+    }
+
+    /// Gives the app an identity provider with a client and a webhook, and somebody who came with a token.
+    pub(crate) async fn with_people(&self, app: &str, issuer: &str) -> String {
+        self.issuers.add(issuer);
+        let (admin, idp) = (self.admin(), format!("/apps/{app}/identity-provider"));
+        admin.post(&idp, json!({ "issuer": issuer })).await.expect(201);
+        let client = json!({ "client_id": "c", "client_secret": super::CANARY });
+        admin.put(&format!("{idp}/client"), client).await.expect(200);
+        admin.put(&format!("{idp}/webhooks/auth0"), json!({})).await.expect(200);
+        self.arrives(app.parse().unwrap(), "ada", &[]).await.to_string()
     }
 
     /// Somebody comes to the app with a token, for the first time.
@@ -44,17 +54,10 @@ impl Vault {
             created_at: now,
             updated_at: now,
         };
-        let membership = Membership {
-            user_id: id,
-            app_id: app,
-            idp_id: idp.value.id,
-            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
-            roles: BTreeSet::new(),
-            as_of: now.as_second(),
-            left: BTreeMap::new(),
-            created_at: now,
-            updated_at: now,
-        };
+        // As it is stored: what a token does not say is left out.
+        let membership = json!({ "user_id": id, "app_id": app, "idp_id": idp.value.id, "groups": groups,
+            "claims": idp.value.claims, "as_of": now.as_second(), "created_at": now, "updated_at": now });
+        let membership: Membership = serde_json::from_value(membership).unwrap();
         let mut ops = vec![Users::create_membership_op(&membership).unwrap()];
         if self.user(id).await.is_none() {
             ops.push(Users::create_op(&user).unwrap());
