@@ -81,6 +81,8 @@ fn its_users_call_by_their_tokens() {
     demo.run_with(&call, demo.text("operator_token").as_bytes()).refused(3, "invalid_token_file");
     let connect = ["connect", &notes, "--key-file", "-", "--user-token-file", "-"];
     demo.run(&connect).refused(2, "usage");
+    demo.file("nobody.jwt", "eyJhbGciOiJub25lIn0.e30.c2ln");
+    demo.run(&["connect", &notes, "--user-token-file", "nobody.jwt"]).refused(3, "jwt_validation_error");
     demo.never_said(&[demo.text("user_jwt"), demo.text("user_jwt_empty"), demo.text("operator_token")]);
 
     // A signed call for curl carries the token, which is what the request needs.
