@@ -8,6 +8,7 @@ import { signInAs, startIdentityStage } from "./identity/stage.mjs";
 import { heading, walker } from "./identity/walker.mjs";
 import { problems } from "./looks.mjs";
 import { html, listen } from "./provider/http.mjs";
+import { startVault } from "./vault.mjs";
 
 let stage;
 before(async () => {
@@ -320,6 +321,23 @@ test("every answer to a browser is strict about what may run, who may frame it, 
 async function read(response) {
     return { url: response.url(), status: response.status(), headers: response.headers() };
 }
+
+test("a vault that stops holds nobody: a poll that waits is answered at once", async () => {
+    const vault = await startVault();
+    const app = await vault.app();
+    await app.operate("POST", "/identity-provider", { issuer: stage.idp.issuer });
+    const { client_id, client_secret } = stage.idp;
+    await app.operate("PUT", "/identity-provider/client", { client_id, client_secret });
+    const { session_token } = (await app.post("/auth/session", {})).body;
+    const held = app.post("/auth/poll", { session_token, wait_ms: 25_000 });
+    // It is answered at once or held; held is what is to be seen here.
+    assert.equal(await Promise.race([held, new Promise((resolve) => setTimeout(resolve, 300, "held"))]), "held");
+    const begun = performance.now();
+    const [{ status, body }] = await Promise.all([held, vault.stop()]);
+    assert.deepEqual([status, body.status], [200, "pending"]);
+    const ms = performance.now() - begun;
+    assert.ok(ms < 5000, `${ms} ms`);
+});
 
 test("back-channel logout: the provider tells the vault, and its own tokens of before are over", async () => {
     const app = await stage.app({ providers: [] });

@@ -179,6 +179,11 @@ impl Vault {
         IdentityService { ports, http, rules: self.rules, keys }
     }
 
+    /// The process is to end: whoever only waits for something is answered at once.
+    pub(super) fn end(&self) {
+        self.under_way.end();
+    }
+
     /// Waits until what providers have given, or are giving, is stored: tasks end with the runtime that they are on.
     pub(super) async fn settled(&self) {
         let settled = async {

@@ -152,6 +152,7 @@ impl Running {
     /// closes it.
     pub(crate) fn stop(self) {
         self.stop.send_replace(true);
+        self.vault.end();
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a serving thread panicked");
