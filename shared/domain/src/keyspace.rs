@@ -1,7 +1,7 @@
 //! The only files that spell keys: this one, and for identity providers and users `keyspace/identity.rs`.
 //!
 //! Main: `org#…`, `app#…`, `key#<public part>`, `grant#…`, `connection#…`, `connect#…`, `oauth-state#…`, `revocation#…`,
-//! `pat#<public part>`, `nonce#…`, `user#…`, `idp#…`, `departed#…`, `deprovision#…`, `sign-in#…`. Vault: `credential#…`, `revocation#…`,
+//! `pat#<public part>`, `nonce#…`, `user#…`, `sub#…`, `idp#…`, `issuer#…`, `deprovision#…`, `sign-in#…`. Vault: `credential#…`, `revocation#…`,
 //! `signing#<public part>`, `webhook#…`. Audit: `audit#<app>#<month>#<shard>`, `used#<grant>`.
 //! Sort parts that begin with an id order by creation, because ids are UUIDv7.
 

@@ -78,8 +78,8 @@ async fn known(state: &ConnectState, caller: &Caller, id: UserId) -> Result<(Use
     if matches!(user.state, UserState::Deprovisioned { .. }) {
         return Err(Error::UserDeprovisioned);
     }
-    // Groups of an identity provider that the app has no more are nobody's.
-    let current = idps.find(caller.app_id).await?.is_some_and(|idp| idp.value.id == membership.idp_id);
+    // Groups of an identity provider, or a claim, that the app has no more are nobody's.
+    let current = idps.find(caller.app_id).await?.is_some_and(|idp| membership.is_of(&idp.value));
     let groups = if current { membership.groups } else { Default::default() };
     Ok((user, Membership { groups, ..membership }))
 }

@@ -207,6 +207,7 @@ fn seed(data: &Path, app: &App, people: usize) -> Seeded {
                 user_id: user.id,
                 app_id,
                 idp_id: idp.id,
+                claims: alter_domain::oidc::ClaimNames::default(),
                 groups: Default::default(),
                 roles: Default::default(),
                 as_of: 0,

@@ -184,7 +184,11 @@ pub(super) async fn leave(
     ops: &mut Vec<Op>,
 ) -> Result<Option<RevocationId>> {
     let table = ports.table.as_ref();
-    let connection = Connections(table).get(app, id).await?;
+    let connection = match Connections(table).get(app, id).await {
+        // Gone already: there is nothing to leave, and nothing that keeps the grant from ending.
+        Err(Error::NotFound(_)) => return Ok(None),
+        found => found?,
+    };
     let config = ProviderConfigs(table).find(app, &connection.value.provider_id).await?;
     // What the vault no longer knows how to tell must not keep access from ending.
     let definition = config.as_ref().and_then(|config| config.value.definition().ok());

@@ -39,14 +39,22 @@ pub fn users_of_sub(org: OrgId, issuer: &str, sub: &str) -> String {
     format!("sub#{}", hex::encode(hash))
 }
 
-pub fn user_of_sub(org: OrgId, issuer: &str, sub: &str, user: UserId) -> IndexKey {
-    Key::new(users_of_sub(org, issuer, sub), user.to_string())
+/// Names one of them. Not by an index, which lags behind: whoever has come a moment ago is to be found when they leave.
+pub fn user_of_sub(org: OrgId, issuer: &str, sub: &str, user: UserId) -> Key {
+    Key::new(users_of_sub(org, issuer, sub), format!("{USER_OF_SUB}{user}"))
 }
 
-/// Somebody left of whom the vault knew nothing.
-pub fn departed(org: OrgId, issuer: &str, sub: &str) -> Key {
-    let hash = hash(&[org.as_bytes(), issuer.as_bytes(), sub.as_bytes()]);
-    Key::new(format!("departed#{}", hex::encode(hash)), "departed")
+/// How the sort parts of [`user_of_sub`] begin.
+pub const USER_OF_SUB: &str = "user#";
+
+/// What is told of whomever an issuer calls by this `sub`.
+pub fn notice(org: OrgId, issuer: &str, sub: &str) -> Key {
+    Key::new(users_of_sub(org, issuer, sub), "notice")
+}
+
+/// Groups of an issuer's that are gone.
+pub fn groups_gone(org: OrgId, issuer: &str) -> Key {
+    Key::new(format!("issuer#{}", hex::encode(hash(&[org.as_bytes(), issuer.as_bytes()]))), "groups-gone")
 }
 
 /// A user's memberships, by app.

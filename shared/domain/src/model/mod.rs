@@ -11,6 +11,7 @@ mod grant;
 pub(crate) mod identity_provider;
 pub(crate) mod lease;
 mod managed_secret;
+mod notice;
 mod operator;
 mod provider_config;
 mod revocation;
@@ -43,4 +44,5 @@ pub use provider_config::{ClientSecret, ConfiguredScopes, ProviderConfig, Provid
 pub use revocation::Revocation;
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use sign_in::{SIGN_IN_LIFETIME, SIGN_IN_TOLD, SignIn, SignInProfile, SignInProgress};
+pub use notice::{Left, Notice, keeps_out, leave};
 pub use user::{Identity, Membership, User, UserState};

@@ -1,13 +1,20 @@
 //! End users, as an app's identity provider names them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use alter_api_types::{AppId, IdpId, OrgId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Surface, identity_provider::id_from};
-use crate::error::{Error, Result};
+use super::{
+    IdentityProvider, Surface,
+    identity_provider::id_from,
+    notice::{Left, keeps_out, leave},
+};
+use crate::{
+    error::{Error, Result},
+    oidc::ClaimNames,
+};
 
 /// Who somebody is: the same in every app of the organization that has the same issuer and reads the same claim. Another
 /// organization that names the issuer has other users, so that its webhooks and choices reach nobody of this one.
@@ -100,17 +107,24 @@ impl User {
         after(self.tokens_valid_after) && (!own || after(self.signed_out_at))
     }
 
-    /// `None`: nothing changes, because it is so already, or because something newer is known.
+    /// `None`: nothing changes, because it is so already, or because something newer is known. An operator makes a webhook's
+    /// suspension theirs, so that no webhook ends it.
     pub fn suspend(self, at: Timestamp, from: Surface) -> Option<Self> {
-        let active = self.state == UserState::Active;
-        (active && at >= self.state_as_of).then_some(Self {
+        let may = match self.state {
+            UserState::Active => true,
+            UserState::Suspended { from: Surface::Webhook, .. } => from != Surface::Webhook,
+            UserState::Suspended { .. } | UserState::Deprovisioned { .. } => false,
+        };
+        (may && at >= self.state_as_of).then_some(Self {
             state: UserState::Suspended { at, from },
             state_as_of: at,
             ..self
         })
     }
 
-    /// Lets a suspended user act again. Somebody who has left comes back by an operator's word alone.
+    /// Lets a suspended user act again. Somebody who has left comes back by an operator's word alone. An operator's word is the
+    /// newest: it also ends what an identity provider blocked while the operator's own suspension was in force. Webhooks speak with
+    /// one voice: what one kind of them blocked, another may lift.
     pub fn reactivate(self, at: Timestamp, from: Surface) -> Option<Self> {
         let may = match self.state {
             UserState::Active => false,
@@ -145,65 +159,62 @@ pub struct Membership {
     pub user_id: UserId,
     pub app_id: AppId,
     pub idp_id: IdpId,
+    /// The claims that groups and roles were read from.
+    #[serde(default)]
+    pub claims: ClaimNames,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<String>,
     /// When the newest token was issued that this comes from, in Unix seconds; 0 when it did not say.
     pub as_of: i64,
-    /// Groups that the identity provider said the user has left, and when, in Unix seconds: a token issued at or before cannot
-    /// bring one back.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub left: BTreeMap<String, i64>,
+    /// Groups that the identity provider said the user has left: an older token cannot bring one back.
+    #[serde(default, skip_serializing_if = "Left::is_empty")]
+    pub left: Left,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
-/// How many departures from groups are remembered. What is forgotten first is oldest; tokens of that time have expired.
-const MAX_LEFT: usize = 200;
-
 impl Membership {
-    /// What a token says of groups and roles, taken in: `None` where it says nothing new. A token without the claims says nothing
-    /// of them.
+    /// Whether it comes from tokens of this identity provider, by the claims that it has now.
+    pub fn is_of(&self, idp: &IdentityProvider) -> bool {
+        self.idp_id == idp.id && self.claims == idp.claims
+    }
+
+    /// What a token says of groups and roles, taken in: `None` where it says nothing new.
     pub fn informed(
         &self,
-        groups: Option<&[String]>,
-        roles: Option<&[String]>,
+        groups: &[String],
+        roles: &[String],
         issued_at: i64,
         now: Timestamp,
     ) -> Option<Self> {
         if issued_at < self.as_of {
             return None;
         }
-        let says_nothing = groups.is_none() && roles.is_none();
-        let left = |group: &str| self.left.get(group).is_some_and(|left| issued_at <= *left);
-        let groups = match groups {
-            Some(groups) => groups.iter().filter(|group| !left(group.as_str())).cloned().collect(),
-            None => self.groups.clone(),
-        };
-        let roles = roles.map_or_else(|| self.roles.clone(), |roles| roles.iter().cloned().collect());
+        let next = self.clone().saying(groups, roles, issued_at, now);
         // A newer date is worth a write: it keeps out tokens that are older and were not seen yet.
+        let says_nothing = self.claims.groups.is_none() && self.claims.roles.is_none();
         let known = says_nothing || issued_at == self.as_of;
-        if known && groups == self.groups && roles == self.roles {
-            return None;
-        }
-        Some(Self { groups, roles, as_of: issued_at, updated_at: now, ..self.clone() })
+        (!known || next.groups != self.groups || next.roles != self.roles).then_some(next)
+    }
+
+    /// With these groups and roles, less the groups that were left after the token was issued.
+    #[must_use]
+    pub fn saying(self, groups: &[String], roles: &[String], issued_at: i64, now: Timestamp) -> Self {
+        let stays = |group: &&String| !keeps_out(&self.left, group, issued_at);
+        let groups = groups.iter().filter(stays).cloned().collect();
+        let roles = roles.iter().cloned().collect();
+        Self { groups, roles, as_of: issued_at, updated_at: now, ..self }
     }
 
     /// Takes the user out of groups. `None`: they are in none of them, and no older token is kept out by it.
     pub fn leave(&self, groups: &[String], at: i64, now: Timestamp) -> Option<Self> {
         let mut next = self.clone();
-        for group in groups {
-            let left = next.left.entry(group.clone()).or_insert(i64::MIN);
-            *left = (*left).max(at);
-            if next.as_of <= at {
-                next.groups.remove(group);
-            }
+        if next.as_of <= at {
+            next.groups.retain(|group| !groups.contains(group));
         }
-        while next.left.len() > MAX_LEFT {
-            let oldest = next.left.iter().min_by_key(|(_, at)| **at).map(|(group, _)| group.clone());
-            next.left.remove(&oldest?);
-        }
+        leave(&mut next.left, groups, at);
         (next.groups != self.groups || next.left != self.left).then_some(Self { updated_at: now, ..next })
     }
 }
@@ -270,6 +281,15 @@ mod tests {
     }
 
     #[test]
+    fn an_operator_makes_a_webhooks_suspension_theirs() {
+        let blocked = user().suspend(at(10), Surface::Webhook).unwrap();
+        let both = blocked.suspend(at(20), Surface::Portal).unwrap();
+        assert_eq!(both.state, UserState::Suspended { at: at(20), from: Surface::Portal });
+        assert!(both.clone().suspend(at(30), Surface::Portal).is_none());
+        assert!(both.suspend(at(30), Surface::Webhook).is_none());
+    }
+
+    #[test]
     fn an_operator_lets_somebody_back_and_later_departures_count_again() {
         let gone = user().deprovision(at(10), Surface::Webhook).unwrap();
         let back = gone.reactivate(at(20), Surface::Portal).unwrap();
@@ -305,10 +325,11 @@ mod tests {
             user_id: id.into(),
             app_id: id.into(),
             idp_id: id.into(),
+            claims: ClaimNames::new("sub".to_owned(), Some("groups".to_owned()), None).unwrap(),
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
             roles: BTreeSet::new(),
             as_of,
-            left: BTreeMap::new(),
+            left: Left::new(),
             created_at: at(0),
             updated_at: at(0),
         }
@@ -321,17 +342,17 @@ mod tests {
     #[test]
     fn b073_the_newest_token_says_who_is_in_which_group() {
         let before = member(&["a"], 100);
-        let later = before.informed(Some(&named(&["a", "b"])), None, 200, at(200)).unwrap();
+        let later = before.informed(&named(&["a", "b"]), &[], 200, at(200)).unwrap();
         assert_eq!((later.groups.len(), later.as_of), (2, 200));
-        assert!(later.informed(Some(&named(&["a", "b"])), None, 200, at(201)).is_none(), "the same again");
-        assert!(later.informed(Some(&named(&[])), None, 150, at(201)).is_none(), "an older one");
-        let same = later.informed(Some(&named(&["a", "b"])), None, 300, at(300)).unwrap();
-        assert!(
-            same.informed(Some(&named(&["c"])), None, 250, at(301)).is_none(),
-            "older than the newest seen"
-        );
-        assert!(same.informed(None, None, 400, at(400)).is_none(), "no claim, nothing said");
-        assert!(same.informed(Some(&named(&[])), None, 400, at(400)).unwrap().groups.is_empty());
+        assert!(later.informed(&named(&["a", "b"]), &[], 200, at(201)).is_none(), "the same again");
+        assert!(later.informed(&named(&[]), &[], 150, at(201)).is_none(), "an older one");
+        let same = later.informed(&named(&["a", "b"]), &[], 300, at(300)).unwrap();
+        assert!(same.informed(&named(&["c"]), &[], 250, at(301)).is_none(), "older than the newest seen");
+        let unread = Membership { claims: ClaimNames::default(), groups: BTreeSet::new(), ..same.clone() };
+        assert!(unread.informed(&[], &[], 400, at(400)).is_none(), "no claim, nothing said");
+        let outlived = Membership { claims: ClaimNames::default(), ..same.clone() };
+        assert!(outlived.informed(&[], &[], 400, at(400)).unwrap().groups.is_empty());
+        assert!(same.informed(&named(&[]), &[], 400, at(400)).unwrap().groups.is_empty());
     }
 
     #[test]
@@ -339,9 +360,9 @@ mod tests {
         let left = member(&["a", "b"], 100).leave(&named(&["a"]), 150, at(150)).unwrap();
         assert_eq!(left.groups, BTreeSet::from(["b".to_owned()]));
         assert!(left.leave(&named(&["a"]), 150, at(151)).is_none(), "told again");
-        let old = left.informed(Some(&named(&["a", "b"])), None, 140, at(160)).unwrap();
+        let old = left.informed(&named(&["a", "b"]), &[], 140, at(160)).unwrap();
         assert_eq!(old.groups, BTreeSet::from(["b".to_owned()]));
-        let back = old.informed(Some(&named(&["a", "b"])), None, 160, at(170)).unwrap();
+        let back = old.informed(&named(&["a", "b"]), &[], 160, at(170)).unwrap();
         assert_eq!(back.groups.len(), 2);
         // Told late, of a departure before the newest token: they are back already.
         let late = back.leave(&named(&["a"]), 155, at(180)).unwrap();
@@ -354,7 +375,7 @@ mod tests {
         for n in 0..300 {
             member = member.leave(&named(&[&format!("g{n}")]), n, at(n)).unwrap();
         }
-        assert_eq!(member.left.len(), MAX_LEFT);
+        assert_eq!(member.left.len(), super::super::notice::MAX_LEFT);
         assert!(member.left.contains_key("g299") && !member.left.contains_key("g0"));
     }
 }

@@ -1,4 +1,4 @@
-//! Users, their memberships in apps, and what is known of people who have left.
+//! Users, their memberships in apps, and what is told of people.
 
 use alter_api_types::{AppId, IdpId, OrgId, UserId};
 use jiff::{SignedDuration, Timestamp};
@@ -7,8 +7,8 @@ use super::{Listed, Stored, decode, decode_stored, encode, list_page};
 use crate::{
     error::{Error, Result},
     keyspace,
-    model::{Deprovision, Membership, User, identity_provider::hash},
-    port::{Expect, Index, Item, Op, Query, Table, TableName, Version},
+    model::{Deprovision, Left, Membership, Notice, User, identity_provider::hash},
+    port::{Expect, Index, Item, Key, Op, Query, Table, TableName, Version},
 };
 
 /// How long an event that was acted on is remembered. A delivery that is repeated later is refused for its age, or changes
@@ -29,15 +29,36 @@ impl Users<'_> {
         found.filter(|user| user.value.org_id == org).ok_or(Error::NotFound("user"))
     }
 
-    /// The users whom an issuer calls by this `sub`. From an index: whoever changes one reads it again.
+    /// The users whom an issuer calls by this `sub`, with all that were written before. Whoever changes one reads it again.
     pub async fn of_sub(&self, org: OrgId, issuer: &str, sub: &str) -> Result<Vec<UserId>> {
         let partition = keyspace::users_of_sub(org, issuer, sub);
-        let query = Query::partition(TableName::Main, partition).index(Index::First).limit(100);
-        let page: Listed<User> = list_page(self.0, &query).await?;
-        Ok(page.items.into_iter().map(|user| user.id).collect())
+        let query = Query::partition(TableName::Main, partition).sort_prefix(keyspace::USER_OF_SUB);
+        let mut query = query.limit(100);
+        let mut all = Vec::new();
+        loop {
+            let page = self.0.query(&query).await?;
+            for item in &page.items {
+                all.push(decode(item)?);
+            }
+            match page.next {
+                Some(next) => query.cursor = Some(next),
+                None => return Ok(all),
+            }
+        }
     }
 
-    /// The write that makes a user known.
+    /// The write by which events about this `sub` find the user; goes with the user's own.
+    pub fn point_op(user: &User) -> Result<Op> {
+        let item = Item::new(Self::pointer(user), encode(&user.id)?);
+        Ok(Op::Put { table: TableName::Main, item, expect: Expect::Any })
+    }
+
+    /// The write after which they no longer do: the user is called otherwise.
+    pub fn unpoint_op(user: &User) -> Op {
+        Op::Delete { table: TableName::Main, key: Self::pointer(user), expect: Expect::Any }
+    }
+
+    /// The write that makes a user known; [`Self::point_op`] goes with it.
     pub fn create_op(user: &User) -> Result<Op> {
         Ok(Op::Put { table: TableName::Main, item: Self::item(user)?, expect: Expect::Absent })
     }
@@ -102,22 +123,57 @@ impl Users<'_> {
         Ok(Op::Put { table: TableName::Main, item, expect: Expect::Version(membership.version) })
     }
 
-    /// When somebody left whom the vault did not know.
-    pub async fn departed(&self, org: OrgId, issuer: &str, sub: &str) -> Result<Option<Timestamp>> {
-        let item = self.0.get(TableName::Main, &keyspace::departed(org, issuer, sub)).await?;
-        item.as_ref().map(decode).transpose()
+    /// What was told of somebody.
+    pub async fn notice(&self, org: OrgId, issuer: &str, sub: &str) -> Result<Option<Stored<Notice>>> {
+        let item = self.0.get(TableName::Main, &keyspace::notice(org, issuer, sub)).await?;
+        item.as_ref().map(decode_stored).transpose()
     }
 
-    /// The write that remembers it.
-    pub fn note_departed_op(org: OrgId, issuer: &str, sub: &str, at: Timestamp) -> Result<Op> {
-        let item = Item::new(keyspace::departed(org, issuer, sub), encode(&at)?);
-        Ok(Op::Put { table: TableName::Main, item, expect: Expect::Any })
+    /// The same, and which groups of the issuer's are gone: what somebody's coming is measured by. In one round.
+    pub async fn told(
+        &self,
+        org: OrgId,
+        issuer: &str,
+        sub: &str,
+    ) -> Result<(Option<Stored<Notice>>, Option<Stored<Left>>)> {
+        let keys = [keyspace::notice(org, issuer, sub), keyspace::groups_gone(org, issuer)];
+        let items = self.0.get_many(&keys.map(|key| (TableName::Main, key))).await?;
+        let mut items = items.into_iter();
+        let (notice, gone) = (items.next().flatten(), items.next().flatten());
+        let notice = notice.as_ref().map(decode_stored).transpose()?;
+        Ok((notice, gone.as_ref().map(decode_stored).transpose()?))
     }
 
-    /// A condition of a transaction: nobody has said that they left.
-    pub fn check_not_departed(org: OrgId, issuer: &str, sub: &str) -> Op {
-        let key = keyspace::departed(org, issuer, sub);
-        Op::Check { table: TableName::Main, key, expect: Expect::Absent }
+    /// The write of what is told, against what was read.
+    pub fn put_notice(
+        (org, issuer, sub): (OrgId, &str, &str),
+        notice: &Notice,
+        read: Option<Version>,
+    ) -> Result<Op> {
+        let item = Item::new(keyspace::notice(org, issuer, sub), encode(notice)?);
+        Ok(Op::Put { table: TableName::Main, item, expect: expect(read) })
+    }
+
+    /// A condition of a transaction: nothing else was told of them since.
+    pub fn check_notice(org: OrgId, issuer: &str, sub: &str, read: Option<Version>) -> Op {
+        let key = keyspace::notice(org, issuer, sub);
+        Op::Check { table: TableName::Main, key, expect: expect(read) }
+    }
+
+    pub async fn groups_gone(&self, org: OrgId, issuer: &str) -> Result<Option<Stored<Left>>> {
+        let item = self.0.get(TableName::Main, &keyspace::groups_gone(org, issuer)).await?;
+        item.as_ref().map(decode_stored).transpose()
+    }
+
+    /// The write of the groups that are gone, against what was read.
+    pub fn put_groups_gone(org: OrgId, issuer: &str, gone: &Left, read: Option<Version>) -> Result<Op> {
+        let item = Item::new(keyspace::groups_gone(org, issuer), encode(gone)?);
+        Ok(Op::Put { table: TableName::Main, item, expect: expect(read) })
+    }
+
+    /// A condition of a transaction: no other group of the issuer's has gone since.
+    pub fn check_groups_gone(org: OrgId, issuer: &str, read: Option<Version>) -> Op {
+        Op::Check { table: TableName::Main, key: keyspace::groups_gone(org, issuer), expect: expect(read) }
     }
 
     /// Whether an event was acted on.
@@ -135,8 +191,11 @@ impl Users<'_> {
     }
 
     fn item(user: &User) -> Result<Item> {
-        let of_sub = keyspace::user_of_sub(user.org_id, &user.identity.issuer, &user.sub, user.id);
-        Ok(Item::new(keyspace::user(user.id), encode(user)?).with_index(Index::First, of_sub))
+        Ok(Item::new(keyspace::user(user.id), encode(user)?))
+    }
+
+    fn pointer(user: &User) -> Key {
+        keyspace::user_of_sub(user.org_id, &user.identity.issuer, &user.sub, user.id)
     }
 
     fn membership_item(membership: &Membership) -> Result<Item> {
@@ -144,6 +203,11 @@ impl Users<'_> {
         let item = Item::new(keyspace::membership(user_id, app_id), encode(membership)?);
         Ok(item.with_index(Index::First, keyspace::app_user(app_id, created_at, user_id)))
     }
+}
+
+/// As it was read, or absent still.
+fn expect(read: Option<Version>) -> Expect {
+    read.map_or(Expect::Absent, Expect::Version)
 }
 
 /// Event ids are texts from outside, of any length and content.

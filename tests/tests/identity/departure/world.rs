@@ -101,6 +101,7 @@ pub(super) async fn known(apps: &[&TestApp], sub: &str) -> UserId {
             user_id: user.id,
             app_id: app.id,
             idp_id: ports.new_id().unwrap(),
+            claims: alter_domain::oidc::ClaimNames::default(),
             groups: std::collections::BTreeSet::new(),
             roles: std::collections::BTreeSet::new(),
             as_of: 0,

@@ -1,10 +1,16 @@
 //! Taking in what a verified token says, and letting its user act or not.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod told;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use alter_api_types::UserId;
 use jiff::Timestamp;
 
+use self::told::Told;
 use super::{Found, Identified, IdentityService, identity};
 use crate::{
     error::{Error, Result},
@@ -27,7 +33,7 @@ struct News {
 
 impl IdentityService {
     /// Lets the token's user act, on the documents that were read; what the token says anew is written first. Nothing is
-    /// written for somebody who may not act, except that they are known to have left.
+    /// written for somebody who may not act, except when they come for the first time.
     pub(crate) async fn admit(
         &self,
         mut idp: Stored<IdentityProvider>,
@@ -44,14 +50,23 @@ impl IdentityService {
             if let Some(user) = &found.user {
                 may_act(&user.value, &identity, &idp.value, &verified)?;
             }
-            if let Some(unchanged) = unchanged(&found, &idp.value, &verified, now) {
+            let by_another_name = is_by_another_name(&found, &verified);
+            if !by_another_name && let Some(unchanged) = unchanged(&found, &idp.value, &verified, now) {
                 return Ok(unchanged);
             }
-            let departed = match &found.user {
-                Some(_) => None,
-                None => Users(table).departed(idp.value.org_id, &identity.issuer, &verified.sub).await?,
+            let told = match by_another_name || is_measured(&found, &idp.value, &verified) {
+                true => Some(self.told(&idp.value, &verified).await?),
+                false => None,
             };
-            let news = news(&idp, &verified, &found, departed, identity, now)?;
+            if by_another_name
+                && let Some(user) = &found.user
+                && let Some(told) = &told
+            {
+                may_act(&told.applied_to(User::clone(&user.value)), &identity, &idp.value, &verified)?;
+            }
+            let Some(news) = news(&idp, &verified, &found, told.as_ref(), identity, now)? else {
+                return known(&found, &verified).ok_or(Error::Throttled);
+            };
             match self.write(&idp.value, id, news, actor).await {
                 Ok(()) => found = self.read(id, idp.value.app_id).await?,
                 Err(Error::Conflict { code: "concurrent_update", .. }) => {
@@ -77,7 +92,9 @@ impl IdentityService {
         if let Some(user) = &found.user {
             may_act(&user.value, &identity(&idp.value, verified), &idp.value, verified)?;
         }
-        if let Some(unchanged) = unchanged(&found, &idp.value, verified, self.ports.clock.now()) {
+        if !is_by_another_name(&found, verified)
+            && let Some(unchanged) = unchanged(&found, &idp.value, verified, self.ports.clock.now())
+        {
             return Ok(unchanged);
         }
         let idp = Stored { value: idp.value.as_ref().clone(), version: idp.version };
@@ -114,6 +131,20 @@ fn may_act(user: &User, identity: &Identity, idp: &IdentityProvider, verified: &
     Ok(())
 }
 
+/// Whether the token calls its user otherwise than the last one did: what was told of them by that name is to be looked at.
+fn is_by_another_name(found: &Found, verified: &Verified) -> bool {
+    found.user.as_ref().is_some_and(|user| user.value.sub != verified.sub)
+}
+
+/// Whether what was told before counts: for who is new, in the vault or in the app, and for who joins a group.
+fn is_measured(found: &Found, idp: &IdentityProvider, verified: &Verified) -> bool {
+    let current = found.membership.as_ref().filter(|membership| membership.value.is_of(idp));
+    found.user.is_none()
+        || current.is_none_or(|membership| {
+            verified.groups.iter().flatten().any(|group| !membership.value.groups.contains(group))
+        })
+}
+
 /// The user as they are, where the token says nothing new.
 fn unchanged(
     found: &Found,
@@ -122,10 +153,16 @@ fn unchanged(
     now: Timestamp,
 ) -> Option<Identified> {
     let (user, membership) = (found.user.as_ref()?, found.membership.as_ref()?);
-    let current = membership.value.idp_id == idp.id
-        && informed(&membership.value, idp, verified, now).is_none()
+    let current = membership.value.is_of(idp)
+        && idp.claims_are_locked()
+        && informed(&membership.value, verified, now).is_none()
         && profile(&user.value, verified, now).is_none();
-    current.then(|| Identified {
+    if current { known(found, verified) } else { None }
+}
+
+fn known(found: &Found, verified: &Arc<Verified>) -> Option<Identified> {
+    let (user, membership) = (found.user.as_ref()?, found.membership.as_ref()?);
+    Some(Identified {
         user: Arc::clone(&user.value),
         user_version: user.version,
         membership: Arc::clone(&membership.value),
@@ -133,19 +170,15 @@ fn unchanged(
     })
 }
 
-fn informed(
-    membership: &Membership,
-    idp: &IdentityProvider,
-    verified: &Verified,
-    now: Timestamp,
-) -> Option<Membership> {
-    // A configured claim that is not there says that there are none: many providers leave out an empty list.
-    let said = |claim: &Option<String>, values: &Option<Vec<String>>| {
-        claim.as_ref().map(|_| values.clone().unwrap_or_default())
-    };
-    let groups = said(&idp.claims.groups, &verified.groups);
-    let roles = said(&idp.claims.roles, &verified.roles);
-    membership.informed(groups.as_deref(), roles.as_deref(), verified.issued_at.unwrap_or(0), now)
+fn informed(membership: &Membership, verified: &Verified, now: Timestamp) -> Option<Membership> {
+    let (groups, roles) = said(verified);
+    membership.informed(groups, roles, verified.issued_at.unwrap_or(0), now)
+}
+
+/// The groups and roles of a token. A claim that is not there says that there are none: many providers leave out an empty list,
+/// and what is not read any more is nobody's.
+fn said(verified: &Verified) -> (&[String], &[String]) {
+    (verified.groups.as_deref().unwrap_or_default(), verified.roles.as_deref().unwrap_or_default())
 }
 
 /// The user with a newer profile. A token that leaves a part of it out says nothing of that part.
@@ -164,90 +197,134 @@ fn profile(user: &User, verified: &Verified, now: Timestamp) -> Option<User> {
     })
 }
 
-/// The writes by which the vault knows what the token says.
+/// The writes by which the vault knows what the token says; `None`: it says nothing new.
 fn news(
     idp: &Stored<IdentityProvider>,
     verified: &Verified,
     found: &Found,
-    departed: Option<Timestamp>,
+    told: Option<&Told>,
     identity: Identity,
     now: Timestamp,
-) -> Result<News> {
+) -> Result<Option<News>> {
     let mut ops = Vec::new();
     let mut event = None;
-    let user_id = match &found.user {
+    let (user_id, check) = match &found.user {
         None => {
-            let user = first_seen(&idp.value, verified, identity, departed, now);
-            ops.push(Users::create_op(&user)?);
-            if departed.is_none() {
-                // Whoever leaves at this moment is noted first and looked for afterwards: one of the two sees the other.
-                ops.push(Users::check_not_departed(user.org_id, &user.identity.issuer, &user.sub));
+            let user = first_seen(&idp.value, verified, identity, told, now);
+            ops.extend([Users::create_op(&user)?, Users::point_op(&user)?]);
+            let mut detail = BTreeMap::from([("issuer".to_owned(), user.identity.issuer.clone())]);
+            if user.state != UserState::Active {
+                detail.insert("status".to_owned(), user.state.as_str().to_owned());
             }
-            let detail = BTreeMap::from([("issuer".to_owned(), user.identity.issuer.clone())]);
             event = Some((EventKind::UserCreated, detail));
-            user.id
+            (user.id, None)
         }
         Some(user) => match profile(&user.value, verified, now) {
             Some(changed) => {
-                ops.push(Users::put(&Stored { value: changed.clone(), version: user.version })?);
+                if changed.sub != user.value.sub {
+                    ops.extend([Users::unpoint_op(&user.value), Users::point_op(&changed)?]);
+                }
+                let (id, version) = (changed.id, user.version);
+                let value = match told {
+                    Some(told) => told.signed_out(changed),
+                    None => changed,
+                };
+                ops.push(Users::put(&Stored { value, version })?);
                 event = Some((EventKind::UserUpdated, BTreeMap::new()));
-                changed.id
+                (id, None)
             }
-            None => {
-                ops.push(Users::check(user.value.id, user.version));
-                user.value.id
-            }
+            None => (user.value.id, Some(Users::check(user.value.id, user.version))),
         },
     };
-    let first = Membership {
-        user_id,
-        app_id: idp.value.app_id,
-        idp_id: idp.value.id,
-        groups: verified.groups.iter().flatten().cloned().collect(),
-        roles: verified.roles.iter().flatten().cloned().collect(),
-        as_of: verified.issued_at.unwrap_or(0),
-        left: BTreeMap::new(),
-        created_at: now,
-        updated_at: now,
+    let locks = !idp.value.claims_are_locked();
+    let (named, roles) = said(verified);
+    let issued_at = verified.issued_at.unwrap_or(0);
+    let groups = told.map_or_else(|| named.to_vec(), |told| told.open(named, issued_at));
+    let noted = |membership| match told {
+        Some(told) => told.noted(membership, named, issued_at),
+        None => membership,
     };
-    match &found.membership {
+    match found.membership.as_ref().filter(|known| known.value.is_of(&idp.value)) {
+        // For the first time, or the app reads other claims now, or another identity provider's.
         None => {
-            ops.push(Users::create_membership_op(&first)?);
-            let (_, detail) = event.get_or_insert_with(|| (EventKind::UserCreated, BTreeMap::new()));
-            detail.extend(moved(None, &first));
+            let before = found.membership.as_ref();
+            let first =
+                noted(first_member(user_id, &idp.value, before.map(|known| known.value.as_ref()), now));
+            let first = first.saying(&groups, roles, issued_at, now);
+            let detail = moved(before.map(|known| known.value.as_ref()), &first);
+            match before {
+                None => {
+                    ops.push(Users::create_membership_op(&first)?);
+                    let (_, told) = event.get_or_insert_with(|| (EventKind::UserCreated, BTreeMap::new()));
+                    told.extend(detail);
+                }
+                Some(known) => {
+                    ops.push(Users::put_membership(&Stored { value: first, version: known.version })?);
+                    if !detail.is_empty() {
+                        event = Some((EventKind::UserGroupsChanged, detail));
+                    }
+                }
+            }
             ops.push(sign_in_op(idp, now)?);
         }
         Some(known) => {
-            // The app has another identity provider now, whose groups are others.
-            let of_this = known.value.idp_id == idp.value.id;
-            let changed = if of_this {
-                informed(&known.value, &idp.value, verified, now)
-            } else {
-                Some(Membership { created_at: known.value.created_at, ..first })
-            };
-            if let Some(changed) = changed {
+            let current = noted(known.value.as_ref().clone());
+            let kept_out = current.left != known.value.left;
+            if let Some(changed) =
+                current.informed(&groups, roles, issued_at, now).or(kept_out.then_some(current))
+            {
                 let detail = moved(Some(&known.value), &changed);
                 ops.push(Users::put_membership(&Stored { value: changed, version: known.version })?);
                 if !detail.is_empty() {
                     event = Some((EventKind::UserGroupsChanged, detail));
                 }
             }
+            if locks {
+                ops.push(sign_in_op(idp, now)?);
+            }
         }
     }
-    Ok(News { ops, event })
+    if ops.is_empty() {
+        return Ok(None);
+    }
+    ops.extend(check);
+    ops.extend(told.map(|told| told.checks(&idp.value, verified)).into_iter().flatten());
+    Ok(Some(News { ops, event }))
 }
 
-/// Somebody whom the vault has not seen before. One who is known to have left is known from now on, and may not act.
+/// Somebody whom the app has not seen before. What they have left stays left where the identity provider is the same.
+fn first_member(
+    user_id: UserId,
+    idp: &IdentityProvider,
+    before: Option<&Membership>,
+    now: Timestamp,
+) -> Membership {
+    Membership {
+        user_id,
+        app_id: idp.app_id,
+        idp_id: idp.id,
+        claims: idp.claims.clone(),
+        groups: BTreeSet::new(),
+        roles: BTreeSet::new(),
+        as_of: 0,
+        left: before
+            .filter(|before| before.idp_id == idp.id)
+            .map(|before| before.left.clone())
+            .unwrap_or_default(),
+        created_at: before.map_or(now, |before| before.created_at),
+        updated_at: now,
+    }
+}
+
+/// Somebody whom the vault has not seen before, as they have been told of: one who has left is known from now on, and may not act.
 fn first_seen(
     idp: &IdentityProvider,
     verified: &Verified,
     identity: Identity,
-    departed: Option<Timestamp>,
+    told: Option<&Told>,
     now: Timestamp,
 ) -> User {
-    let state =
-        departed.map_or(UserState::Active, |at| UserState::Deprovisioned { at, from: Surface::Webhook });
-    User {
+    let user = User {
         id: identity.user_id(idp.org_id),
         org_id: idp.org_id,
         identity,
@@ -255,18 +332,21 @@ fn first_seen(
         email: verified.email.clone(),
         name: verified.name.clone(),
         profile_as_of: verified.issued_at.unwrap_or(0),
-        state,
-        state_as_of: departed.unwrap_or(Timestamp::UNIX_EPOCH),
+        state: UserState::Active,
+        state_as_of: Timestamp::UNIX_EPOCH,
         tokens_valid_after: None,
         signed_out_at: None,
         reinstated_at: None,
         created_at: now,
         updated_at: now,
+    };
+    match told {
+        Some(told) => told.applied_to(user),
+        None => user,
     }
 }
 
-/// Somebody is seen in the app for the first time: its identity provider must still be as it was, and its claims are locked from
-/// the first one on.
+/// Somebody comes to the app: its identity provider must still be as it was, and its claims are locked from the first one on.
 fn sign_in_op(idp: &Stored<IdentityProvider>, now: Timestamp) -> Result<Op> {
     if idp.value.claims_are_locked() {
         return Ok(IdentityProviders::check(idp));
@@ -277,7 +357,7 @@ fn sign_in_op(idp: &Stored<IdentityProvider>, now: Timestamp) -> Result<Op> {
 
 /// The groups that somebody joined and left, for the record.
 fn moved(before: Option<&Membership>, after: &Membership) -> BTreeMap<String, String> {
-    let none = std::collections::BTreeSet::new();
+    let none = BTreeSet::new();
     let before = before.map_or(&none, |before| &before.groups);
     let list = |groups: Vec<&String>| groups.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let joined = list(after.groups.difference(before).collect());

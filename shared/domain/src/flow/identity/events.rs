@@ -4,6 +4,8 @@
 //! changes nothing, except that a departure always counts. The change and the event's id are one write, so that an event
 //! acts once and a process that dies on the way loses none: the sender repeats what was not answered.
 
+mod groups;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use alter_api_types::{AppId, UserId};
@@ -13,19 +15,16 @@ use super::{about, departure, signal_departure};
 use crate::{
     error::{Error, Result},
     flow::{Subject, recorded},
-    model::{
-        Actor, EventKind, Identity, IdentityProvider, Membership, Surface, User, UserState, WebhookKind,
-    },
+    model::{Actor, EventKind, Identity, IdentityProvider, Surface, User, UserState, WebhookKind},
+    oidc::Verified,
     port::Op,
-    repo::{Apps, IdentityProviders, Stored, Users},
+    repo::{Stored, Users},
     state::Ports,
     webhook::{Change, IdpEvent},
 };
 
 /// How often a write that lost against another is tried again.
 const ATTEMPTS: usize = 10;
-/// Apps and members per page of a list.
-const PAGE: usize = 200;
 
 /// Applies one event of a webhook of this identity provider's; says whether it changed anything.
 pub(crate) async fn apply(
@@ -37,7 +36,10 @@ pub(crate) async fn apply(
     let now = ports.clock.now();
     // An event of the future would outrank everything until then.
     let at = event.at.map_or(now, |at| at.min(now));
-    let told = Told { ports, idp, kind, event, at, now };
+    // Tokens are taken from an issuer whose clock is a little ahead; what it ends, it ends by that clock.
+    let ahead = now.as_second().saturating_add(Verified::LEEWAY_SECONDS);
+    let issued_until = event.at.unwrap_or(now).as_second().min(ahead);
+    let told = Told { ports, idp, kind, event, at, issued_until, now };
     match &event.change {
         Change::GroupDeleted { groups } => told.end_group(groups).await,
         Change::Verification | Change::Ignored { .. } => Ok(false),
@@ -52,6 +54,8 @@ struct Told<'a> {
     kind: WebhookKind,
     event: &'a IdpEvent,
     at: Timestamp,
+    /// Tokens that were issued until then are from before the event, in Unix seconds.
+    issued_until: i64,
     now: Timestamp,
 }
 
@@ -84,16 +88,58 @@ impl Told<'_> {
             if self.users().knows_event(self.idp.id, &self.event_key()).await? {
                 return Ok(false);
             }
-            let mut steps = self.steps().await?;
-            // The event is done when its last step is: what came before is decided anew if that fails, and is done already.
-            let Some(last) = steps.last_mut() else { return Ok(false) };
-            last.ops.push(self.event_op()?);
-            match self.write(steps).await {
+            match self.act().await {
                 Err(Error::Conflict { code: "concurrent_update", .. }) => {}
-                result => return result.map(|()| true),
+                result => return result,
             }
         }
         Err(Error::Throttled)
+    }
+
+    /// Writes down what is told, then changes whom the vault knows. In this order: who comes for the first time meanwhile either
+    /// comes as they were told of, or is found.
+    async fn act(&self) -> Result<bool> {
+        let noted = self.note().await?;
+        let mut steps = self.steps().await?;
+        // The event is done when its last step is: what came before is decided anew if that fails, and is done already.
+        match steps.last_mut() {
+            Some(last) => last.ops.push(self.event_op()?),
+            None if noted => self.ports.table.transact(vec![self.event_op()?]).await?,
+            None => return Ok(false),
+        }
+        self.write(steps).await?;
+        Ok(true)
+    }
+
+    /// The note of what is told of somebody, whether or not the vault knows them; says whether it is new.
+    async fn note(&self) -> Result<bool> {
+        let (Some(sub), org, issuer) =
+            (self.event.change.subject(), self.idp.org_id, self.idp.issuer.as_str())
+        else {
+            return Ok(false);
+        };
+        let found = self.users().notice(org, issuer, sub).await?;
+        let (known, version) = found.map_or((None, None), |found| (Some(found.value), Some(found.version)));
+        // Profiles change daily. Where nothing was told of somebody, the end of a ban is not worth a note.
+        let of_profile =
+            matches!(self.event.change, Change::Profile { suspended, .. } if suspended != Some(true));
+        if of_profile && known.is_none() {
+            return Ok(false);
+        }
+        let before = known.clone().unwrap_or_default();
+        let after = match &self.event.change {
+            Change::LeftGroup { groups, .. } => before.clone().without(groups, self.issued_until),
+            _ => match self.changed(before.applied_to(self.somebody(sub))) {
+                Some((user, _)) => before.clone().read_from(&user),
+                None => before.clone(),
+            },
+        };
+        if after == before {
+            return Ok(false);
+        }
+        let write = Users::put_notice((org, issuer, sub), &after, version)?;
+        self.ports.table.transact(vec![write]).await?;
+        Ok(true)
     }
 
     async fn write(&self, steps: Vec<Step>) -> Result<()> {
@@ -123,22 +169,30 @@ impl Told<'_> {
     }
 
     async fn steps(&self) -> Result<Vec<Step>> {
+        let Some(sub) = self.event.change.subject() else { return Ok(Vec::new()) };
         match &self.event.change {
-            Change::Deleted { sub } => self.departure(sub).await,
-            Change::Suspended { sub } => self.each(sub, true, |user| self.suspended(user)).await,
-            Change::Restored { sub } => self.each(sub, true, |user| self.restored(user)).await,
-            Change::SessionsRevoked { sub } => self.each(sub, true, |user| self.sessions_ended(user)).await,
-            Change::LoggedOut { sub: Some(sub), .. } => {
-                self.each(sub, false, |user| self.signed_out(user)).await
+            Change::Deleted { .. } => self.departure(sub).await,
+            Change::LeftGroup { groups, .. } => self.departure_from(sub, groups).await,
+            _ => self.each(sub).await,
+        }
+    }
+
+    /// Somebody after the event, and what the record calls it; `None`: it changes nothing of them.
+    fn changed(&self, user: User) -> Option<(User, Option<EventKind>)> {
+        match &self.event.change {
+            Change::Deleted { .. } => {
+                let gone = user.deprovision(self.at, Surface::Webhook)?;
+                Some((gone, Some(EventKind::UserDeprovisioned)))
             }
-            Change::Profile { sub, suspended, .. } => {
-                self.each(sub, *suspended == Some(true), |user| self.profile(user)).await
-            }
-            Change::LeftGroup { sub, groups } => self.departure_from(sub, groups).await,
-            Change::LoggedOut { sub: None, .. }
+            Change::Suspended { .. } => self.suspended(user),
+            Change::Restored { .. } => self.restored(user),
+            Change::SessionsRevoked { .. } => self.sessions_ended(user),
+            Change::LoggedOut { .. } => self.signed_out(user),
+            Change::Profile { .. } => self.profile(user),
+            Change::LeftGroup { .. }
             | Change::GroupDeleted { .. }
             | Change::Verification
-            | Change::Ignored { .. } => Ok(Vec::new()),
+            | Change::Ignored { .. } => None,
         }
     }
 
@@ -146,8 +200,7 @@ impl Told<'_> {
     async fn people(&self, sub: &str) -> Result<Vec<Stored<User>>> {
         let (org, issuer) = (self.idp.org_id, &self.idp.issuer);
         let mut ids: BTreeSet<UserId> = self.users().of_sub(org, issuer, sub).await?.into_iter().collect();
-        // The index lags behind; who is known by `sub` itself can be named without it.
-        ids.extend(self.identity(sub).map(|identity| identity.user_id(org)));
+        ids.insert(self.somebody(sub).id);
         let mut people = Vec::new();
         for id in ids {
             let found = self.users().find(id).await?;
@@ -159,37 +212,11 @@ impl Told<'_> {
         Ok(people)
     }
 
-    /// The identity of somebody whom the app knows by `sub`; who is known by another claim cannot be named by events.
-    fn identity(&self, sub: &str) -> Option<Identity> {
-        let IdentityProvider { issuer, claims, .. } = self.idp;
-        (claims.user_id == "sub").then(|| Identity {
-            issuer: issuer.clone(),
-            claim: claims.user_id.clone(),
-            subject: sub.to_owned(),
-        })
-    }
-
-    /// One step for each of the people whom `change` changes. `strangers`: somebody whom the vault has never seen is
-    /// written down, so that a token from before the event finds them as they are.
-    async fn each(
-        &self,
-        sub: &str,
-        strangers: bool,
-        change: impl Fn(User) -> Option<(User, Option<EventKind>)>,
-    ) -> Result<Vec<Step>> {
-        let people = self.people(sub).await?;
+    /// One step for each of the people whom the event changes.
+    async fn each(&self, sub: &str) -> Result<Vec<Step>> {
         let mut steps = Vec::new();
-        if people.is_empty()
-            && strangers
-            && let Some(identity) = self.identity(sub)
-            && let Some((user, kind)) = change(self.stranger(identity, sub))
-        {
-            let ops = vec![Users::create_op(&user)?];
-            let record = kind.map(|kind| (kind, user.id, None));
-            steps.push(Step { record, ops, departed: None });
-        }
-        for Stored { value, version } in people {
-            let Some((user, kind)) = change(value) else { continue };
+        for Stored { value, version } in self.people(sub).await? {
+            let Some((user, kind)) = self.changed(value) else { continue };
             let user = Stored { value: User { updated_at: self.now, ..user }, version };
             let record = kind.map(|kind| (kind, user.value.id, None));
             steps.push(Step { record, ops: vec![Users::put(&user)?], departed: None });
@@ -197,7 +224,10 @@ impl Told<'_> {
         Ok(steps)
     }
 
-    fn stranger(&self, identity: Identity, sub: &str) -> User {
+    /// Whoever is known by `sub` itself, before anything is told of them.
+    fn somebody(&self, sub: &str) -> User {
+        let identity =
+            Identity { issuer: self.idp.issuer.clone(), claim: "sub".to_owned(), subject: sub.to_owned() };
         User {
             id: identity.user_id(self.idp.org_id),
             org_id: self.idp.org_id,
@@ -244,13 +274,13 @@ impl Told<'_> {
     }
 
     fn sessions_ended(&self, user: User) -> Option<(User, Option<EventKind>)> {
-        let tokens_valid_after = Some(self.at.as_second());
+        let tokens_valid_after = Some(self.issued_until);
         (tokens_valid_after > user.tokens_valid_after)
             .then_some((User { tokens_valid_after, ..user }, Some(EventKind::UserSessionsEnded)))
     }
 
     fn signed_out(&self, user: User) -> Option<(User, Option<EventKind>)> {
-        let signed_out_at = Some(self.at.as_second());
+        let signed_out_at = Some(self.issued_until);
         (signed_out_at > user.signed_out_at)
             .then_some((User { signed_out_at, ..user }, Some(EventKind::UserSessionsEnded)))
     }
@@ -283,15 +313,8 @@ impl Told<'_> {
         }
     }
 
-    /// Somebody is gone: whoever comes by that name later, and all whom the vault knows by it. In this order: who comes for the
-    /// first time meanwhile is either refused or found.
+    /// Somebody is gone: all whom the vault knows by that name.
     async fn departure(&self, sub: &str) -> Result<Vec<Step>> {
-        let (org, issuer) = (self.idp.org_id, &self.idp.issuer);
-        let noted = self.users().departed(org, issuer, sub).await?;
-        if noted.is_none_or(|noted| noted < self.at) {
-            let note = Users::note_departed_op(org, issuer, sub, self.at)?;
-            self.ports.table.transact(vec![note]).await?;
-        }
         let by = Actor::of_vault();
         let mut steps = Vec::new();
         for user in self.people(sub).await? {
@@ -302,84 +325,5 @@ impl Told<'_> {
             }
         }
         Ok(steps)
-    }
-
-    /// Somebody has left a group: in every app that they were seen in, because its tokens are of the same issuer.
-    async fn departure_from(&self, sub: &str, groups: &[String]) -> Result<Vec<Step>> {
-        let mut steps = Vec::new();
-        for user in self.people(sub).await? {
-            for membership in self.users().memberships(user.value.id).await? {
-                steps.extend(self.left(membership, groups)?);
-            }
-        }
-        Ok(steps)
-    }
-
-    fn left(&self, membership: Stored<Membership>, groups: &[String]) -> Result<Option<Step>> {
-        let Stored { value: before, version } = membership;
-        let Some(after) = before.leave(groups, self.at.as_second(), self.now) else { return Ok(None) };
-        let moved = after.groups != before.groups;
-        let record = moved.then_some((EventKind::UserGroupsChanged, after.user_id, Some(after.app_id)));
-        let ops = vec![Users::put_membership(&Stored { value: after, version })?];
-        Ok(Some(Step { record, ops, departed: None }))
-    }
-
-    /// A group is gone: nobody is in it any more, in any app of the organization whose tokens are of this issuer. Each member
-    /// is a write of their own, and the event is done after the last one.
-    async fn end_group(&self, groups: &[String]) -> Result<bool> {
-        if self.users().knows_event(self.idp.id, &self.event_key()).await? {
-            return Ok(false);
-        }
-        let mut changed = false;
-        let mut apps = None;
-        loop {
-            let page = Apps(self.ports.table.as_ref()).list(self.idp.org_id, PAGE, apps).await?;
-            for app in &page.items {
-                let idp = IdentityProviders(self.ports.table.as_ref()).find(app.id).await?;
-                if idp.is_some_and(|idp| idp.value.issuer == self.idp.issuer) {
-                    changed |= self.end_group_in(app.id, groups).await?;
-                }
-            }
-            match page.next {
-                Some(next) => apps = Some(next),
-                None => break,
-            }
-        }
-        if changed {
-            match self.ports.table.transact(vec![self.event_op()?]).await {
-                Ok(()) | Err(crate::port::StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(changed)
-    }
-
-    async fn end_group_in(&self, app: AppId, groups: &[String]) -> Result<bool> {
-        let mut changed = false;
-        let mut cursor = None;
-        loop {
-            let page = self.users().members(app, PAGE, cursor).await?;
-            for member in &page.items {
-                if groups.iter().any(|group| member.groups.contains(group)) {
-                    changed |= self.take_out(member.user_id, app, groups).await?;
-                }
-            }
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(changed),
-            }
-        }
-    }
-
-    async fn take_out(&self, user: UserId, app: AppId, groups: &[String]) -> Result<bool> {
-        for _ in 0..ATTEMPTS {
-            let Some(membership) = self.users().membership(user, app).await? else { return Ok(false) };
-            let Some(step) = self.left(membership, groups)? else { return Ok(false) };
-            match self.write(vec![step]).await {
-                Err(Error::Conflict { code: "concurrent_update", .. }) => {}
-                result => return result.map(|()| true),
-            }
-        }
-        Err(Error::Throttled)
     }
 }

@@ -138,7 +138,12 @@ impl By<'_> {
     /// Ends what others were given of a connection that is the user's.
     async fn clear(&self, app: AppId, id: ConnectionId) -> Result<u64> {
         let table = self.ports.table.as_ref();
-        let connection = Connections(table).get(app, id).await?.value;
+        let connection = match Connections(table).get(app, id).await {
+            Ok(connection) => connection.value,
+            // Gone, and with it what others had of it.
+            Err(Error::NotFound(_)) => return Ok(0),
+            Err(error) => return Err(error),
+        };
         let own = Principal::User { user_id: self.user };
         if connection.principal != own || connection.live_grants <= 1 {
             return Ok(0);
