@@ -20,5 +20,6 @@ mod isolation;
 mod sender;
 mod sign_in;
 mod states;
+mod told;
 mod webhooks;
 mod world;

@@ -235,8 +235,6 @@ async fn a_group_that_is_gone_is_gone_for_all_members_in_all_apps_of_the_issuer(
     assert_eq!(sender.record().len(), rows);
 }
 
-/// The store fails once, at each step of a delivery; the sender repeats what was not answered.
-/// Somebody's first token and the end of them, at the same moment: one of the two sees the other.
 #[tokio::test]
 async fn somebody_whom_the_vault_has_never_seen_is_refused_at_their_first_token() {
     let sender = ada().await;

@@ -4,10 +4,11 @@ use alter_domain::{
     api::ConnectionId,
     keyspace,
     model::{EventKind, Grant, GrantPolicy, GrantSource, GrantState, Principal, Receipt, TURN, UserState},
-    port::{Expect, StoreError, TableName, Work},
+    port::{Expect, Item, StoreError, TableName, Work},
     repo::Connections,
 };
 use alter_tests::FaultTable;
+use bytes::Bytes;
 
 use super::world::{Place, World, spec, world};
 
@@ -116,16 +117,30 @@ async fn a_grant_that_cannot_be_ended_keeps_no_other_alive() {
     let key = keyspace::connection(place.connections[0]);
     let table = world.vault.calm().table;
     let item = table.get(TableName::Main, &key).await.unwrap().unwrap();
-    table.delete(TableName::Main, &key, Expect::Any).await.unwrap();
+    let unreadable = Item { body: Bytes::from_static(b"{"), ..item.clone() };
+    table.put(TableName::Main, unreadable, Expect::Any).await.unwrap();
     world.leave().await.unwrap();
     for _ in 0..3 {
         assert!(world.vault.revoker().run(world.work()).await.is_err());
         world.vault.clock.advance(300);
     }
-    assert!((1..4).contains(&world.alive().await), "those of the lost connection");
+    assert!((1..4).contains(&world.alive().await), "those of the unreadable connection");
     table.put(TableName::Main, item, Expect::Any).await.unwrap();
     world.settle().await;
     world.is_over().await;
+}
+
+/// What is not there any more has nothing to be ended, and is not tried for ever.
+#[tokio::test]
+async fn a_connection_that_is_gone_keeps_no_grant_alive() {
+    let world = world(24).await;
+    let key = keyspace::connection(world.apps[0].connections[0]);
+    let table = world.vault.calm().table;
+    table.delete(TableName::Main, &key, Expect::Any).await.unwrap();
+    world.leave().await.unwrap();
+    world.settle().await;
+    assert_eq!(world.alive().await, 0);
+    assert!(world.task().await.is_none());
 }
 
 /// The user's grants on one connection, many of them.
