@@ -15,6 +15,7 @@ pub struct CreateSessionRequest {
     pub return_url: Option<String>,
     pub allowed_origin: Option<String>,
     pub metadata: Option<BTreeMap<String, Value>>,
+    #[serde(default, deserialize_with = "crate::present")]
     pub user_token: Option<SecretText>,
     pub agent: Option<String>,
     pub grant_policy: Option<GrantPolicyInput>,

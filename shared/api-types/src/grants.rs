@@ -19,6 +19,7 @@ pub struct ListGrantsRequest {
     pub status: Option<String>,
     pub account: Option<String>,
     pub label: Option<String>,
+    #[serde(default, deserialize_with = "crate::present")]
     pub user_token: Option<String>,
 }
 
@@ -130,6 +131,7 @@ pub struct GrantPolicyInput {
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct RevokeGrantRequest {
     pub reason: Option<String>,
+    #[serde(default, deserialize_with = "crate::present")]
     pub user_token: Option<String>,
 }
 
@@ -154,6 +156,7 @@ pub struct IssueGrantRequest {
 pub struct PrincipalInput {
     #[serde(rename = "type")]
     pub kind: String,
+    #[serde(default, deserialize_with = "crate::present")]
     pub user_token: Option<String>,
     pub external_group_id: Option<String>,
     pub idp_id: Option<crate::IdpId>,

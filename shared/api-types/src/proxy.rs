@@ -24,7 +24,7 @@ pub struct ProxyRequest {
     pub label: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_user_id: Option<UserId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::present")]
     pub user_token: Option<String>,
     /// Any JSON but null; its text is sent as it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -73,6 +73,7 @@ pub struct VerifiedToken {
 pub struct ResolveIdentity {
     #[serde(default)]
     pub include_profile: bool,
+    #[serde(default, deserialize_with = "crate::present")]
     pub user_token: Option<SecretText>,
     pub app_user_id: Option<String>,
 }
