@@ -253,7 +253,7 @@ async fn what_cannot_be_read_changes_nothing() {
     let token = sender.token_webhook("auth0").await;
     let good = json!({ "log_id": "1", "data": { "type": "sdu", "user_id": "ada" } });
     let headers = [("authorization", token.clone())];
-    for bad in [json!({}), json!({ "log_id": "2", "data": { "type": "sdu" } }), json!("text")] {
+    for bad in [json!({}), json!({ "log_id": "2", "data": { "type": "sdu", "user_id": 1 } }), json!("text")] {
         let body = json!([good, bad]).to_string();
         sender.post("auth0", &headers, &body).await.refused(400, "invalid_request");
     }
