@@ -251,7 +251,8 @@ impl TestVault {
             under_way: UnderWay::default(),
         };
         let proxy = ProxyState { timeouts: self.timeouts, ..ProxyState::new(calls) };
-        let portal = PortalState::new(ports.clone(), self.sealer(), PUBLIC_URL, self.rules, Arc::clone(&self.http));
+        let portal =
+            PortalState::new(ports.clone(), self.sealer(), PUBLIC_URL, self.rules, Arc::clone(&self.http));
         let identity = self.identity();
         let grants =
             GrantsState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };

@@ -76,18 +76,16 @@ fn routes() -> Vec<Route> {
         route("GET", "/apps/{app_id}/providers", "read"),
         route("POST", "/apps/{app_id}/providers", "write")
             .body(json!({"definition": toy("fresh"), "client_id": "c", "client_secret": CANARY})),
-        route("GET", "/apps/{app_id}/providers/{own_provider_id}", "read").wrong_id("provider_not_found"),
+        route("GET", "/apps/{app_id}/providers/{own_provider_id}", "read").wrong_id(NO_PROVIDER),
         route("PATCH", "/apps/{app_id}/providers/{own_provider_id}", "write")
             .body(json!({"client_id": "changed"}))
-            .wrong_id("provider_not_found"),
+            .wrong_id(NO_PROVIDER),
         route("PUT", "/apps/{app_id}/providers/{own_provider_id}/client-secret", "write")
             .body(json!({"client_secret": CANARY}))
-            .wrong_id("provider_not_found"),
-        route("POST", "/apps/{app_id}/providers/{own_provider_id}/enable", "write")
-            .wrong_id("provider_not_found"),
-        route("POST", "/apps/{app_id}/providers/{own_provider_id}/disable", "write")
-            .wrong_id("provider_not_found"),
-        route("DELETE", "/apps/{app_id}/providers/{own_provider_id}", "admin").wrong_id("provider_not_found"),
+            .wrong_id(NO_PROVIDER),
+        route("POST", "/apps/{app_id}/providers/{own_provider_id}/enable", "write").wrong_id(NO_PROVIDER),
+        route("POST", "/apps/{app_id}/providers/{own_provider_id}/disable", "write").wrong_id(NO_PROVIDER),
+        route("DELETE", "/apps/{app_id}/providers/{own_provider_id}", "admin").wrong_id(NO_PROVIDER),
         route("GET", "/apps/{app_id}/identity-provider", "read").wrong_id(NO_IDP),
         route("POST", "/apps/{bare_app_id}/identity-provider", "write").body(json!({"issuer": ISSUER})),
         route("PATCH", "/apps/{app_id}/identity-provider", "write")
@@ -125,6 +123,7 @@ const UNDONE: [(&str, &str, &str); 3] = [
 ];
 
 const ISSUER: &str = "https://idp.example.com";
+const NO_PROVIDER: &str = "provider_not_found";
 const NO_IDP: &str = "identity_provider_not_found";
 
 /// A vault with one of everything.

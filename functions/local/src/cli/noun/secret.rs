@@ -232,9 +232,7 @@ pub(super) fn confirm(name: &str, with: &str) -> Result<()> {
 pub(super) fn confirm_that(question: &str, name: &str) -> Result<()> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        return Err(
-            CliError::usage("This cannot be undone, and nobody can be asked.").hint("Give --yes.")
-        );
+        return Err(CliError::usage("This cannot be undone, and nobody can be asked.").hint("Give --yes."));
     }
     let _ = write!(std::io::stderr(), "{question} Type {name} to go on: ");
     let mut line = String::new();
