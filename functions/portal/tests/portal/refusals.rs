@@ -106,7 +106,6 @@ fn routes() -> Vec<Route> {
         route("POST", "/apps/{app_id}/users/{user_id}/reactivate", "write").wrong_id("user_not_found"),
         route("POST", "/apps/{app_id}/users/{user_id}/deprovision", "admin").wrong_id("user_not_found"),
         route("GET", "/apps/{app_id}/grants", "read"),
-        // The secret that the body names is put in by `World::fill`.
         route("POST", "/apps/{app_id}/grants", "write")
             .body(json!({"secret_id": "", "principal": {"type": "system"}}))
             .wrong_id("secret_not_found"),
@@ -126,7 +125,7 @@ const ISSUER: &str = "https://idp.example.com";
 const NO_PROVIDER: &str = "provider_not_found";
 const NO_IDP: &str = "identity_provider_not_found";
 
-/// A vault with one of everything.
+/// A vault with one of everything, and an app that is `bare` of an identity provider.
 struct World {
     vault: Vault,
     app: String,
@@ -137,7 +136,6 @@ struct World {
     event: String,
     token: String,
     user: String,
-    /// An app without an identity provider.
     bare: String,
 }
 
@@ -163,7 +161,7 @@ impl World {
         Self { vault, app, key, agent, secret, grant, event, token, user, bare }
     }
 
-    /// The path with this world's ids in it, and the body.
+    /// The path with this world's ids in it, and the body with its secret's.
     fn fill(&self, route: &Route) -> (String, Option<Value>) {
         let path = route
             .path

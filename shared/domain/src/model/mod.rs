@@ -39,10 +39,10 @@ pub use identity_provider::{
 };
 pub use lease::{Attempt, Claim, Deposit, EXPIRED, Ended, Lease, Refusal, resend_is_safe};
 pub use managed_secret::{ManagedSecret, SealedCredential, slug_from_name};
+pub use notice::{Left, Notice, keeps_out, leave};
 pub use operator::{OperatorToken, Permission};
 pub use provider_config::{ClientSecret, ConfiguredScopes, ProviderConfig, ProviderState};
 pub use revocation::Revocation;
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use sign_in::{SIGN_IN_LIFETIME, SIGN_IN_TOLD, SignIn, SignInProfile, SignInProgress};
-pub use notice::{Left, Notice, keeps_out, leave};
 pub use user::{Identity, Membership, User, UserState};
