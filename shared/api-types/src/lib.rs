@@ -38,6 +38,10 @@ mod tests {
             serde_json::from_str::<proxy::ProxyRequest>(r#"{"method":"GET","url":"u","user_token":null}"#)
                 .is_err()
         );
+        let session = serde_json::from_str::<connect::CreateSessionRequest>;
+        let published =
+            r#"{"allowed_providers":["p"],"return_url":null,"allowed_origin":null,"metadata":null}"#;
+        assert!(session(published).unwrap().user_token.is_none());
         assert!(serde_json::from_str::<connect::CreateSessionRequest>(r#"{"user_token":null}"#).is_err());
         assert!(serde_json::from_str::<sign_in::ResolveIdentity>(r#"{"user_token":null}"#).is_err());
     }

@@ -304,11 +304,12 @@ impl Stage {
         opened: impl FnOnce(&str) -> Result<()>,
     ) -> Result<Json> {
         let caller = caller(key)?;
-        let user_token = user_token.map(on_the_wire);
-        let ask = json!({
-            "allowed_providers": [NOTES], "user_token": user_token,
-            "return_url": null, "allowed_origin": null, "metadata": null
+        let mut ask = json!({
+            "allowed_providers": [NOTES], "return_url": null, "allowed_origin": null, "metadata": null
         });
+        if let Some(token) = user_token {
+            ask["user_token"] = json!(on_the_wire(token));
+        }
         let session = create_session(&self.http, &caller, &ask).await?;
         opened(&session.url)?;
         Visitor::default().connect(&session.url, NOTES, &format!("Allow as {}", account.name)).await?;
