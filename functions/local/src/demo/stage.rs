@@ -307,8 +307,8 @@ impl Stage {
         let mut ask = json!({
             "allowed_providers": [NOTES], "return_url": null, "allowed_origin": null, "metadata": null
         });
-        if let Some(token) = user_token {
-            ask["user_token"] = json!(on_the_wire(token));
+        if let (Some(ask), Some(token)) = (ask.as_object_mut(), user_token) {
+            ask.insert("user_token".to_owned(), json!(on_the_wire(token)));
         }
         let session = create_session(&self.http, &caller, &ask).await?;
         opened(&session.url)?;
