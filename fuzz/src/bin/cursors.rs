@@ -158,6 +158,7 @@ fn event(id: EventId, app: AppId, at: Timestamp) -> AuditEvent {
         actor,
         surface: None,
         grant: None,
+        user_id: None,
         call: None,
         outcome: None,
         detail: Default::default(),
