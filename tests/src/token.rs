@@ -43,7 +43,7 @@ impl TokenSpec {
         Self { claims: object(claims), header: object(json!({ "typ": "JWT" })), now, by: By::Es256(key) }
     }
 
-    /// One more group, in the claim that [`TestApp::identity_provider`] reads.
+    /// One more group, in the claim that [`crate::TestApp::identity_provider`] reads.
     #[must_use]
     pub fn group(mut self, name: &str) -> Self {
         let groups = self.claims.entry("groups").or_insert_with(|| json!([]));
