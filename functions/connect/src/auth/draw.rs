@@ -74,16 +74,8 @@ impl ResultPage {
 /// What a refusal says to the person in front of it.
 pub(super) fn refusal(url: &PublicUrl, error: &ConnectError) -> (StatusCode, MessagePage) {
     let (status, title, text) = match error {
-        ConnectError::NoSession => (
-            StatusCode::NOT_FOUND,
-            "This link does not work",
-            "It may be incomplete or very old. Go back to the app and start again.",
-        ),
-        ConnectError::Expired => (
-            StatusCode::GONE,
-            "This link has expired",
-            "A link works for 10 minutes. Go back to the app and start again.",
-        ),
+        // A link is a link.
+        ConnectError::NoSession | ConnectError::Expired => return MessagePage::of(url, error),
         ConnectError::Finished => (
             StatusCode::GONE,
             "This link was used already",

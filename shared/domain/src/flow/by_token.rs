@@ -227,17 +227,9 @@ async fn of_many_groups(
     let Some(secret) = ManagedSecrets(table).find_by_slug(app, provider_id).await? else {
         return Ok(Some(Vec::new()));
     };
-    let (mut found, mut cursor) = (Vec::new(), None);
-    for _ in 0..MAX_PAGES {
-        let page = Grants(table).list_of_secret(secret.value.id, 1000, cursor).await?;
-        let held = |grant: &Grant| is_group(&grant.principal) && principals.contains(&grant.principal);
-        found.extend(page.items.into_iter().filter(held));
-        cursor = page.next;
-        if cursor.is_none() {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
+    let held = |grant: &Grant| is_group(&grant.principal) && principals.contains(&grant.principal);
+    let (found, all) = Grants(table).search_of_secret(secret.value.id, (MAX_PAGES, usize::MAX), held).await?;
+    Ok(all.then_some(found))
 }
 
 /// How many pages of a thousand of a managed secret's grants are read.

@@ -119,16 +119,9 @@ impl CallService {
     }
 
     async fn of_secret(&self, id: SecretId, fits: impl Fn(&Grant) -> bool) -> Result<Found> {
-        let (mut grants, mut cursor) = (Vec::new(), None);
-        for _ in 0..MAX_PAGES {
-            let page = Grants(self.ports.table.as_ref()).list_of_secret(id, 1000, cursor).await?;
-            grants.extend(page.items.into_iter().filter(&fits));
-            cursor = page.next;
-            if cursor.is_none() || grants.len() > MAX_CANDIDATES {
-                return Ok(Found { grants, all: true });
-            }
-        }
-        Ok(Found { grants, all: false })
+        let grants = Grants(self.ports.table.as_ref());
+        let (grants, all) = grants.search_of_secret(id, (MAX_PAGES, MAX_CANDIDATES + 1), fits).await?;
+        Ok(Found { grants, all })
     }
 
     /// Grants of people on connections through a provider. Once there are more than an answer tells of, no more are looked for.

@@ -150,23 +150,6 @@ impl IdentityProvider {
     pub fn client_id(&self) -> Option<&str> {
         self.client.as_ref().map(|client| client.client_id.as_str())
     }
-
-    /// Of all that decides whether a token is good: what was verified under other terms counts no more.
-    pub fn fingerprint(&self) -> [u8; 32] {
-        let ClaimNames { user_id, groups, roles, .. } = &self.claims;
-        let absent =
-            |text: &Option<String>| text.as_deref().map_or(vec![0], |text| [&[1], text.as_bytes()].concat());
-        hash(&[
-            self.id.as_bytes(),
-            self.issuer.as_bytes(),
-            self.endpoints.jwks_uri.as_bytes(),
-            &absent(&self.audience),
-            &absent(&self.client_id().map(str::to_owned)),
-            user_id.as_bytes(),
-            &absent(groups),
-            &absent(roles),
-        ])
-    }
 }
 
 /// A UUIDv8 (RFC 9562 section 5.8) of SHA-256 over parts, each with its length before it.

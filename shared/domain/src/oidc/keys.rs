@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// With which keys, and by which rules, an app's tokens are checked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeySource<'a> {
     /// See [`Expected`].
     pub issuer: &'a str,

@@ -212,6 +212,26 @@ impl Grants<'_> {
         list_page(self.0, &query.limit(limit).cursor(cursor)).await
     }
 
+    /// The grants of a managed secret that fit, newest first, from at most so many pages of a thousand and until there are `enough`;
+    /// and whether nothing that might matter was left unread.
+    pub async fn search_of_secret(
+        &self,
+        secret: SecretId,
+        (pages, enough): (usize, usize),
+        fits: impl Fn(&Grant) -> bool,
+    ) -> Result<(Vec<Grant>, bool)> {
+        let (mut grants, mut cursor) = (Vec::new(), None);
+        for _ in 0..pages {
+            let page = self.list_of_secret(secret, 1000, cursor).await?;
+            grants.extend(page.items.into_iter().filter(&fits));
+            cursor = page.next;
+            if cursor.is_none() || grants.len() >= enough {
+                return Ok((grants, true));
+            }
+        }
+        Ok((grants, false))
+    }
+
     /// The grants of a connection, one page, newest first.
     pub async fn list_of_connection(
         &self,

@@ -11,7 +11,7 @@ use alter_api_types::UserId;
 use jiff::Timestamp;
 
 use self::told::Told;
-use super::{Found, Identified, IdentityService, identity};
+use super::{Found, Identified, IdentityService, identity, source};
 use crate::{
     error::{Error, Result},
     flow::{Subject, recorded},
@@ -42,7 +42,6 @@ impl IdentityService {
         actor: &Actor,
     ) -> Result<Identified> {
         let table = self.ports.table.as_ref();
-        let terms = idp.value.fingerprint();
         for _ in 0..ATTEMPTS {
             let now = self.ports.clock.now();
             let identity = identity(&idp.value, &verified);
@@ -72,7 +71,8 @@ impl IdentityService {
                 Err(Error::Conflict { code: "concurrent_update", .. }) => {
                     let again = IdentityProviders(table).find(idp.value.app_id).await?;
                     // Verified under other terms than those of now: not verified.
-                    idp = again.filter(|idp| idp.value.fingerprint() == terms).ok_or(Error::JwtValidation)?;
+                    let same = again.filter(|again| source(&again.value) == source(&idp.value));
+                    idp = same.ok_or(Error::JwtValidation)?;
                     found = self.read(id, idp.value.app_id).await?;
                 }
                 Err(other) => return Err(other),
