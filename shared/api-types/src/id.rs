@@ -105,6 +105,8 @@ ids! {
     ConnectSessionId;
     /// One sign-in of an end user at their identity provider.
     SignInId;
+    /// One signed-in browser of the Wallet.
+    WalletSessionId;
     /// The task of telling a provider that access has ended.
     RevocationId;
     /// One holder's turn at refreshing a connection.

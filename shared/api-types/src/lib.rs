@@ -1,4 +1,4 @@
-//! Ids and wire types shared by the vault's functions, its CLI and (later) the Wallet's browser code.
+//! Ids and wire types shared by the vault's functions, its CLI and the Wallet's browser code.
 //!
 //! Who calls it: `alter-domain` and everything above it. What it may touch: nothing. Serde only, no I/O, no
 //! clock, builds for wasm.
@@ -12,6 +12,7 @@ pub mod portal;
 pub mod proxy;
 mod secret_text;
 pub mod sign_in;
+pub mod wallet;
 
 pub use error::ErrorBody;
 pub use id::*;
