@@ -4,6 +4,7 @@
 //! clock, builds for wasm.
 
 pub mod audit;
+pub mod color;
 pub mod connect;
 pub mod error;
 pub mod grants;
@@ -14,6 +15,7 @@ mod secret_text;
 pub mod sign_in;
 pub mod wallet;
 
+pub use color::Color;
 pub use error::ErrorBody;
 pub use id::*;
 pub use secret_text::SecretText;
