@@ -9,8 +9,8 @@ use alter_domain::{
     flow::{NewGrant, issue_grant},
     inject::{CredentialFields, CredentialType, DefaultHeaders, InjectRule, Injection, Rules, Target},
     model::{
-        Actor, ActorKind, Agent, AgentName, AgentState, ApiKey, App, AppState, GrantPolicy, KeyHolder,
-        KeyState, ManagedSecret, OperatorToken, Org, Permission, Principal, Scopes, Surface,
+        Actor, ActorKind, Agent, AgentName, AgentState, ApiKey, App, AppState, Branding, GrantPolicy,
+        KeyHolder, KeyState, ManagedSecret, OperatorToken, Org, Permission, Principal, Scopes, Surface,
     },
     port::{Expect, Item, TableName},
     repo::{Agents, ApiKeys, Apps, Credentials, ManagedSecrets, OperatorTokens, Orgs, Stored},
@@ -184,6 +184,9 @@ impl TestVault {
             name: "Shop".to_owned(),
             description: None,
             website_url: None,
+            support_email: None,
+            branding: Branding::default(),
+            wallet_listed: false,
             state: AppState::Active,
             created_at: self.now(),
         };

@@ -1,7 +1,8 @@
 //! The only files that spell keys: this one, and for identity providers and users `keyspace/identity.rs`.
 //!
 //! Main: `org#…`, `app#…`, `key#<public part>`, `grant#…`, `connection#…`, `connect#…`, `oauth-state#…`, `revocation#…`,
-//! `pat#<public part>`, `nonce#…`, `user#…`, `sub#…`, `idp#…`, `issuer#…`, `deprovision#…`, `sign-in#…`. Vault: `credential#…`, `revocation#…`,
+//! `pat#<public part>`, `nonce#…`, `user#…`, `sub#…`, `idp#…`, `issuer#…`, `deprovision#…`, `sign-in#…`,
+//! `wallet#…`. Vault: `credential#…`, `revocation#…`,
 //! `signing#<public part>`, `webhook#…`. Audit: `audit#<app>#<month>#<shard>`, `used#<grant>`.
 //! Sort parts that begin with an id order by creation, because ids are UUIDv7.
 
@@ -44,6 +45,20 @@ pub fn org_apps(org: OrgId) -> String {
 
 pub fn org_app(org: OrgId, app: AppId) -> IndexKey {
     Key::new(org_apps(org), app.to_string())
+}
+
+/// Apps that the Wallet's sign-in page offers to everybody, over all organizations.
+pub fn wallet_listed() -> String {
+    "wallet-listed".to_owned()
+}
+
+pub fn wallet_listed_app(app: AppId) -> IndexKey {
+    Key::new(wallet_listed(), app.to_string())
+}
+
+/// An app's logo: the picture's bytes.
+pub fn app_logo(app: AppId) -> Key {
+    Key::new(format!("app#{app}"), "logo")
 }
 
 pub fn api_key(public_part: &str) -> Key {

@@ -2,19 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use alter_api_types::{AppId, OrgId};
+use alter_api_types::{Color, OrgId};
+use bytes::Bytes;
 use url::Url;
 
 use super::{Subject, recorded};
 use crate::{
     error::{Error, Result},
-    model::{Actor, App, AppState, EventKind, Surface, name},
+    model::{Actor, App, AppState, Branding, EventKind, Logo, Surface, name},
     repo::{Apps, Stored},
     state::Ports,
 };
 
 const MAX_DESCRIPTION_CHARS: usize = 1000;
 const MAX_WEBSITE_URL_BYTES: usize = 2048;
+/// RFC 5321, section 4.5.3.1.3, without the angle brackets.
+const MAX_EMAIL_BYTES: usize = 254;
 
 /// An app to be created.
 #[derive(Debug, Clone)]
@@ -25,11 +28,15 @@ pub struct NewApp {
 }
 
 /// What changes; `Some(None)` clears a field.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct AppChange {
     pub name: Option<String>,
     pub description: Option<Option<String>>,
     pub website_url: Option<Option<String>>,
+    pub support_email: Option<Option<String>>,
+    pub color: Option<Option<String>>,
+    pub color_dark: Option<Option<String>>,
+    pub wallet_listed: Option<bool>,
 }
 
 pub async fn create_app(
@@ -45,6 +52,9 @@ pub async fn create_app(
         name: name(&new.name)?,
         description: new.description.map(description).transpose()?,
         website_url: new.website_url.as_deref().map(website_url).transpose()?,
+        support_email: None,
+        branding: Branding::default(),
+        wallet_listed: false,
         state: AppState::Active,
         created_at: ports.clock.now(),
     };
@@ -61,7 +71,7 @@ pub async fn update_app(
     actor: Actor,
     surface: Surface,
 ) -> Result<App> {
-    if change.name.is_none() && change.description.is_none() && change.website_url.is_none() {
+    if change == AppChange::default() {
         return Err(Error::field("nothing_to_update", "Name at least one field to change."));
     }
     let changed = app.try_map(|mut app| {
@@ -74,9 +84,40 @@ pub async fn update_app(
         if let Some(text) = change.website_url {
             app.website_url = text.as_deref().map(website_url).transpose()?;
         }
+        if let Some(text) = change.support_email {
+            app.support_email = text.map(support_email).transpose()?;
+        }
+        if let Some(text) = change.color {
+            app.branding.color = text.as_deref().map(color).transpose()?;
+        }
+        if let Some(text) = change.color_dark {
+            app.branding.color_dark = text.as_deref().map(color).transpose()?;
+        }
+        if let Some(listed) = change.wallet_listed {
+            app.wallet_listed = listed;
+        }
         Ok(app)
     })?;
     write(ports, EventKind::AppUpdated, changed, actor, surface).await
+}
+
+/// Gives the app this picture for a logo, whatever it had before.
+pub async fn set_logo(
+    ports: &Ports,
+    app: Stored<App>,
+    picture: Bytes,
+    actor: Actor,
+    surface: Surface,
+) -> Result<App> {
+    let logo = Logo::parse(picture)?;
+    write_logo(ports, app, Some(logo), actor, surface).await
+}
+
+pub async fn remove_logo(ports: &Ports, app: Stored<App>, actor: Actor, surface: Surface) -> Result<App> {
+    if app.value.branding.logo.is_none() {
+        return Err(Error::NotFound("logo"));
+    }
+    write_logo(ports, app, None, actor, surface).await
 }
 
 /// Hides the app from lists; everything in it goes on working.
@@ -102,10 +143,33 @@ async fn write(
     Ok(app.value)
 }
 
+async fn write_logo(
+    ports: &Ports,
+    mut app: Stored<App>,
+    logo: Option<Logo>,
+    actor: Actor,
+    surface: Surface,
+) -> Result<App> {
+    app.value.branding.logo = logo.as_ref().map(Logo::to_ref);
+    let mut subject = about(EventKind::AppUpdated, &app.value, actor, surface);
+    let told = app.value.branding.logo.as_ref().map_or("removed", |logo| &logo.digest);
+    subject.detail.insert("logo".to_owned(), told.to_owned());
+    recorded(ports, subject, Apps(ports.table.as_ref()).update_logo(&app, logo.as_ref())).await?;
+    Ok(app.value)
+}
+
 fn about(kind: EventKind, app: &App, actor: Actor, surface: Surface) -> Subject {
-    let id: AppId = app.id;
     let detail = BTreeMap::from([("name".to_owned(), app.name.clone())]);
-    Subject { kind, org_id: app.org_id, app_id: Some(id), actor, surface, grant: None, user_id: None, detail }
+    Subject {
+        kind,
+        org_id: app.org_id,
+        app_id: Some(app.id),
+        actor,
+        surface,
+        grant: None,
+        user_id: None,
+        detail,
+    }
 }
 
 fn description(text: String) -> Result<String> {
@@ -117,6 +181,30 @@ fn description(text: String) -> Result<String> {
         ));
     }
     Ok(text)
+}
+
+fn color(text: &str) -> Result<Color> {
+    let color = text.to_ascii_lowercase().parse();
+    color.map_err(|_| {
+        Error::field("invalid_color", "A colour is # and six hexadecimal digits, as in #1f4fd1.")
+    })
+}
+
+/// Becomes a `mailto:` link: an address as people have them, none of the rarer forms of RFC 5321,
+/// and nothing in it that means something in a URL.
+fn support_email(text: String) -> Result<String> {
+    let usual = |c: char, more: &str| c.is_ascii_alphanumeric() || more.contains(c);
+    let dotted = |text: &str, more: &str| {
+        text.split('.').all(|part| !part.is_empty() && part.chars().all(|c| usual(c, more)))
+    };
+    let is_one = text.len() <= MAX_EMAIL_BYTES
+        && text.split_once('@').is_some_and(|(local, domain)| {
+            dotted(local, "+-_'") && dotted(domain, "-") && domain.contains('.')
+        });
+    if is_one {
+        return Ok(text);
+    }
+    Err(Error::field("invalid_support_email", "support_email is an address like help@example.com."))
 }
 
 /// Shown as a link to end users: http or https and nothing that only looks like it.
@@ -154,6 +242,41 @@ mod tests {
             assert!(website_url(bad).is_err(), "{bad}");
         }
         assert!(website_url(&format!("https://example.com/{}", "x".repeat(2048))).is_err());
+    }
+
+    #[test]
+    fn a_colour_is_kept_in_lowercase() {
+        assert_eq!(color("#1F4fD1").unwrap().to_string(), "#1f4fd1");
+        for bad in ["", "1f4fd1", "#1f4", "red", "#1f4fd1;", "url(#a)", "rgb(1 2 3)"] {
+            assert!(color(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_contact_is_a_plain_address() {
+        for good in ["help@example.com", "a.b+alter@mail.example.co.uk"] {
+            assert_eq!(support_email(good.to_owned()).unwrap(), good);
+        }
+        let long = format!("{}@example.com", "x".repeat(250));
+        for bad in [
+            "",
+            "help",
+            "help@",
+            "@example.com",
+            "help@localhost",
+            "a@b@example.com",
+            "a b@example.com",
+            "help@example..com",
+            ".help@example.com",
+            "help?bcc=all@example.com",
+            "help%0a@example.com",
+            "a&body=x@example.com",
+            "Help <help@example.com>",
+            "hélp@example.com",
+            &long,
+        ] {
+            assert!(support_email(bad.to_owned()).is_err(), "{bad}");
+        }
     }
 
     #[test]

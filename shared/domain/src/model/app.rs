@@ -4,6 +4,7 @@ use alter_api_types::{AppId, OrgId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Branding;
 use crate::error::{Error, Result};
 
 /// A company account. Apps of one organization are isolated from each other.
@@ -34,6 +35,14 @@ pub struct App {
     pub description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub website_url: Option<String>,
+    /// Where users turn to with concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support_email: Option<String>,
+    #[serde(default, skip_serializing_if = "Branding::is_empty")]
+    pub branding: Branding,
+    /// The Wallet's sign-in page offers the app to everybody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wallet_listed: bool,
     pub state: AppState,
     pub created_at: Timestamp,
 }

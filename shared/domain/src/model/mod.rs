@@ -3,12 +3,14 @@
 mod agent;
 mod api_key;
 mod app;
+mod branding;
 mod connect_session;
 mod connection;
 mod deprovision;
 mod event;
 mod grant;
 pub(crate) mod identity_provider;
+mod image;
 pub(crate) mod lease;
 mod managed_secret;
 mod notice;
@@ -18,10 +20,12 @@ mod revocation;
 mod scope;
 mod sign_in;
 mod user;
+mod wallet_session;
 
 pub use agent::{Agent, AgentName, AgentState};
 pub use api_key::{ApiKey, KeyHolder, KeyProblem, KeyState};
 pub use app::{App, AppState, Org, name};
+pub use branding::{Branding, ImageType, Logo, LogoRef, MAX_LOGO_BYTES};
 pub use connect_session::{
     AUTHORIZATION_LIFETIME, ConnectSession, Connected, DENIED, Operation, PendingAuthorization, Progress,
     RESULT_KEPT, SESSION_LIFETIME, SessionOutcome, SessionProvider, SessionTerms,
@@ -46,3 +50,4 @@ pub use revocation::Revocation;
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use sign_in::{SIGN_IN_LIFETIME, SIGN_IN_TOLD, SignIn, SignInProfile, SignInProgress};
 pub use user::{Identity, Membership, User, UserState};
+pub use wallet_session::{WALLET_IDLE, WALLET_LIFETIME, WalletSession};

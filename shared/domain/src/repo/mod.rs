@@ -19,6 +19,7 @@ mod revocations;
 mod secrets;
 mod sign_ins;
 mod users;
+mod wallet_sessions;
 
 use alter_api_types::AppId;
 use bytes::Bytes;
@@ -43,6 +44,7 @@ pub use revocations::Revocations;
 pub use secrets::ManagedSecrets;
 pub use sign_ins::SignIns;
 pub use users::{Deprovisions, Users};
+pub use wallet_sessions::WalletSessions;
 
 use crate::{
     error::{Error, Result},
@@ -79,17 +81,22 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes> {
     Ok(bytes.into())
 }
 
-/// A stored document of JSON that was made elsewhere.
-pub(crate) fn encoded(json: &[u8]) -> Bytes {
-    let mut bytes = Vec::with_capacity(json.len() + 1);
+/// A stored document that was made elsewhere: of JSON, or a picture.
+pub(crate) fn encoded(document: &[u8]) -> Bytes {
+    let mut bytes = Vec::with_capacity(document.len() + 1);
     bytes.push(FORMAT);
-    bytes.extend_from_slice(json);
+    bytes.extend_from_slice(document);
     bytes.into()
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(item: &Item) -> Result<T> {
+    Ok(serde_json::from_slice(document(item)?)?)
+}
+
+/// What [`encoded`] was given.
+pub(crate) fn document(item: &Item) -> Result<&[u8]> {
     match item.body.split_first() {
-        Some((&FORMAT, json)) => Ok(serde_json::from_slice(json)?),
+        Some((&FORMAT, document)) => Ok(document),
         Some((other, _)) => Err(Error::Internal(format!("stored document has format {other}"))),
         None => Err(Error::Internal("stored document is empty".to_owned())),
     }

@@ -43,6 +43,8 @@ pub fn code(error: &Error) -> &'static str {
         Error::IdentityProviderUnavailable(_) => "identity_provider_unavailable",
         Error::UserSuspended => "user_suspended",
         Error::UserDeprovisioned => "user_deprovisioned",
+        Error::WalletSessionRequired => "wallet_session_required",
+        Error::CsrfFailed => "csrf_failed",
         Error::WebhookUnauthorized => "webhook_unauthorized",
         Error::InvalidOperatorToken => "invalid_operator_token",
         Error::InsufficientScope { .. } => "insufficient_scope",
@@ -62,12 +64,14 @@ pub fn code(error: &Error) -> &'static str {
         Error::NotFound("webhook") => "webhook_not_found",
         Error::NotFound("sign-in client") => "sign_in_client_not_found",
         Error::NotFound("user") => "user_not_found",
+        Error::NotFound("approval") => "approval_not_found",
         Error::NotFound("app") => "app_not_found",
         Error::NotFound("key") => "key_not_found",
         Error::NotFound("agent") => "agent_not_found",
         Error::NotFound("managed secret") => "secret_not_found",
         Error::NotFound("audit event") => "audit_event_not_found",
         Error::NotFound("operator token") => "operator_token_not_found",
+        Error::NotFound("logo") => "logo_not_found",
         Error::NotFound("template") => "template_not_found",
         Error::NotFound(_) => "not_found",
         Error::SiblingLabelConflict { .. } => "sibling_label_conflict",
@@ -114,12 +118,14 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::AgentInactive
         | Error::AgentRevoked
         | Error::JwtValidation
+        | Error::WalletSessionRequired
         | Error::WebhookUnauthorized
         | Error::InvalidOperatorToken => StatusCode::UNAUTHORIZED,
         Error::InsufficientScope { .. }
         | Error::GrantRevoked { .. }
         | Error::GrantExpired { .. }
         | Error::CredentialRevoked { .. }
+        | Error::CsrfFailed
         | Error::UserSuspended
         | Error::UserDeprovisioned
         | Error::ProviderDisabled { .. } => StatusCode::FORBIDDEN,
