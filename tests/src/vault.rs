@@ -18,6 +18,7 @@ use alter_domain::{
         CallService, Refresher, Relations, Revoker,
         connect::{ConnectService, PublicUrl, UnderWay},
         identity::{IdentityService, WebhookService},
+        wallet::WalletService,
     },
     oidc::IdentityKeys,
     port::{Clock as _, HttpClient, ManualClock, NonceStore, Rng, SystemRng, Table, TableNonces},
@@ -256,15 +257,23 @@ impl TestVault {
         let identity = self.identity();
         let grants =
             GrantsState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
-        let connect = ConnectState { service: connect, signing: signing.clone(), identity: identity.clone() };
+        let connect = ConnectState {
+            service: connect,
+            wallet_url: PublicUrl::parse(PUBLIC_URL).expect("an address"),
+            signing: signing.clone(),
+            identity: identity.clone(),
+        };
         let revoke =
             RevokeState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let webhooks = WebhookService { identity, secrets: WebhookSecrets::new(self.data_keys.clone()) };
+        let url = PublicUrl::parse(PUBLIC_URL).expect("an address");
+        let wallet = WalletService { ports: ports.clone(), url };
         let routes = Router::new()
             .merge(alter_proxy::router(proxy))
             .merge(alter_grants::router(grants))
             .merge(alter_connect::router(connect))
             .merge(alter_revoke::router(revoke))
+            .merge(alter_wallet::router(wallet))
             .merge(alter_webhook::router(webhooks))
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
             .merge(alter_portal::router(portal))

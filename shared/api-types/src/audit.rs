@@ -72,7 +72,7 @@ pub struct AuditRow {
     pub outcome: String,
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub app_id: Option<AppId>,
-    /// `app`, `agent`, `operator` or `system`.
+    /// `app`, `agent`, `operator`, `user` (in the Wallet) or `system`.
     pub actor_type: String,
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub caller_key_id: Option<KeyId>,
@@ -84,7 +84,7 @@ pub struct AuditRow {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub operator_token_id: Option<PatId>,
     pub ip: Option<String>,
-    /// `sdk`, `portal`, `wallet` or `webhook`.
+    /// `sdk`, `portal`, `wallet`, `connect`, `webhook` or `vault`.
     pub surface: Option<String>,
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub grant_id: Option<GrantId>,

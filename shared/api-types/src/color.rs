@@ -14,7 +14,6 @@ pub const UI_CONTRAST: f64 = 3.0;
 /// An opaque sRGB colour; its text is `#rrggbb` in lowercase, and nothing else is read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, pattern = "^#[0-9a-f]{6}$"))]
 pub struct Color {
     pub red: u8,
     pub green: u8,

@@ -80,6 +80,11 @@ pub enum Error {
     UserSuspended,
     #[error("The user has left; everything that was granted for them has ended.")]
     UserDeprovisioned,
+    /// Also for a session that is over, and for a cookie that is no session's: one answer.
+    #[error("Sign in to the Wallet first.")]
+    WalletSessionRequired,
+    #[error("The request does not come from the Wallet's own page.")]
+    CsrfFailed,
     #[error("The webhook's delivery does not prove where it comes from.")]
     WebhookUnauthorized,
     #[error("The operator token is not valid.")]

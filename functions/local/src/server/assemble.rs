@@ -22,6 +22,7 @@ use alter_domain::{
         CallService, Installed, Refresher, Relations, Revoker,
         connect::{ConnectService, PublicUrl, UnderWay},
         identity::{IdentityService, WebhookService},
+        wallet::WalletService,
         install,
     },
     oidc::IdentityKeys,
@@ -158,15 +159,22 @@ impl Vault {
         let portal = PortalState::new(ports.clone(), sealer, public_url.as_str(), self.rules, http);
         let grants =
             GrantsState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
-        let connect = ConnectState { service: connect, signing: signing.clone(), identity: identity.clone() };
+        let connect = ConnectState {
+            service: connect,
+            wallet_url: public_url.clone(),
+            signing: signing.clone(),
+            identity: identity.clone(),
+        };
         let revoke =
             RevokeState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let webhooks = WebhookService { identity, secrets: WebhookSecrets::new(self.data_keys.clone()) };
+        let wallet = WalletService { ports: ports.clone(), url: public_url.clone() };
         let routes = Router::new()
             .merge(alter_proxy::router(ProxyState::new(calls)))
             .merge(alter_grants::router(grants))
             .merge(alter_connect::router(connect))
             .merge(alter_revoke::router(revoke))
+            .merge(alter_wallet::router(wallet))
             .merge(alter_webhook::router(webhooks))
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
             .merge(alter_portal::router(portal))

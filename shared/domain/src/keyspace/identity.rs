@@ -1,6 +1,6 @@
 //! Keys of identity providers, their users, and what is told of them.
 
-use alter_api_types::{AppId, IdpId, OrgId, SignInId, UserId};
+use alter_api_types::{AppId, IdpId, OrgId, SignInId, UserId, WalletSessionId};
 use jiff::Timestamp;
 
 use super::{due, due_shard};
@@ -91,4 +91,18 @@ pub fn deprovision_due(at: Timestamp, user: UserId) -> IndexKey {
 /// A sign-in under way, from the app's request to its result.
 pub fn sign_in(id: SignInId) -> Key {
     Key::new(format!("sign-in#{id}"), "session")
+}
+
+/// One signed-in browser of the Wallet.
+pub fn wallet_session(id: WalletSessionId) -> Key {
+    Key::new(format!("wallet#{id}"), "session")
+}
+
+/// The apps in which something may be granted for a user: those that they were seen in, and those where they were named.
+pub fn reach(user: UserId) -> String {
+    format!("user#{user}/reach")
+}
+
+pub fn reach_of(user: UserId, app: AppId) -> Key {
+    Key::new(reach(user), app.to_string())
 }

@@ -33,6 +33,8 @@ kinds! {
     Call = "call",
     GrantCreated = "grant.created",
     GrantRevoked = "grant.revoked",
+    /// A grant was given more time, within what its operator allows.
+    GrantExtended = "grant.extended",
     /// An end user was sent to connect.
     ConnectSessionCreated = "connect_session.created",
     /// An end user, or the provider, said no.
@@ -112,6 +114,8 @@ pub enum ActorKind {
     Agent,
     /// An operator's token.
     Operator,
+    /// An end user, in the Wallet.
+    User,
     /// The vault itself: setting up, or in the background.
     System,
 }

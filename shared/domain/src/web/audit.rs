@@ -178,6 +178,7 @@ pub fn row(event: AuditEvent) -> AuditRow {
             ActorKind::App => "app",
             ActorKind::Agent => "agent",
             ActorKind::Operator => "operator",
+            ActorKind::User => "user",
             ActorKind::System => "system",
         }
         .to_owned(),

@@ -79,13 +79,20 @@ impl Browser {
 
     /// From a cookie's value.
     pub fn parse(text: &str) -> Option<Self> {
+        Self::from_bytes(&Zeroizing::new(URL_SAFE_NO_PAD.decode(text).ok()?))
+    }
+
+    pub(in crate::flow) fn from_bytes(given: &[u8]) -> Option<Self> {
         let mut bytes = Zeroizing::new([0u8; 32]);
-        let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).ok()?);
-        if decoded.len() != bytes.len() {
+        if given.len() != bytes.len() {
             return None;
         }
-        bytes.copy_from_slice(&decoded);
+        bytes.copy_from_slice(given);
         Some(Self(bytes))
+    }
+
+    pub(in crate::flow) fn as_bytes(&self) -> &[u8] {
+        self.0.as_slice()
     }
 
     /// The cookie's value.
@@ -96,6 +103,16 @@ impl Browser {
     /// What the forms of this session carry in this browser. A page of another site cannot know it.
     pub fn form_token(&self, session: ConnectSessionId) -> String {
         URL_SAFE_NO_PAD.encode(self.derive(b"form", session.as_bytes()))
+    }
+
+    /// What every write of the Wallet carries in this browser.
+    pub fn csrf_token(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.derive(b"csrf", b"wallet"))
+    }
+
+    /// In constant time.
+    pub fn checks_csrf_token(&self, given: &str) -> bool {
+        self.csrf_token().as_bytes().ct_eq(given.as_bytes()).into()
     }
 
     pub(in crate::flow) fn digest(&self) -> String {

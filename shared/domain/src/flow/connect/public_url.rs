@@ -34,6 +34,11 @@ impl PublicUrl {
         &self.text
     }
 
+    /// Scheme, host and port, as browsers name it (RFC 6454 section 6.2).
+    pub fn origin(&self) -> &str {
+        self.text.get(..self.origin).unwrap_or_default()
+    }
+
     /// The path before `/sdk`, empty in most installations.
     pub fn path(&self) -> &str {
         self.text.get(self.origin..).unwrap_or_default()

@@ -1,0 +1,17 @@
+//! The Wallet's API (`/wallet/api/*`): what end users see of their grants and of the record, and how they end access.
+//!
+//! Who calls it: the Wallet's own page, with a session's cookie; nobody else is answered. What it may touch: sessions, users,
+//! grants and connections, and audit rows. It is handed no key of any kind: signing people in, which needs one, is Connect's.
+
+mod access;
+mod session;
+
+use std::sync::Arc;
+
+use alter_domain::flow::wallet::WalletService;
+use axum::{Router, routing};
+
+/// The routes, with their full public paths.
+pub fn router(service: WalletService) -> Router {
+    Router::new().route("/wallet/api/session", routing::get(session::show)).with_state(Arc::new(service))
+}
