@@ -21,6 +21,8 @@ mod system;
 mod template;
 mod tree;
 mod unused;
+mod wallet;
+mod wasm;
 mod web;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -45,6 +47,9 @@ Chores of the repository.
   cargo xtask template check     hold template.yaml to the linter's rules and ours, and the rules to planted errors
   cargo xtask template permissions
                                  hold what the functions may do against what `lambda e2e` has seen them do
+  cargo xtask wallet [--dev | --blank]
+                                 build the Wallet's site into target/wallet/dist, and hold it to its size; --dev builds
+                                 in seconds and compresses nothing; --blank builds the page that it is compared with
   cargo xtask providers-doc      write docs/providers.md from the catalogue's data
   cargo xtask help               this text
 
@@ -61,6 +66,12 @@ pub(crate) struct Context {
     pub(crate) cargo: String,
     /// Where binaries and tools go.
     pub(crate) target: PathBuf,
+    /// `WASM_TOOLCHAIN`: which compiler builds for the browser, when it is not to be chosen here.
+    pub(crate) wasm_toolchain: Option<String>,
+    /// `RUSTUP_AUTO_INSTALL=0` says that the compilers of this machine are to be left as they are.
+    pub(crate) may_add_toolchains: bool,
+    /// Whether this is CI, which tries what others need not.
+    pub(crate) is_ci: bool,
 }
 
 impl Context {
@@ -73,7 +84,10 @@ impl Context {
             Some(given) => root.join(given),
             None => root.join("target"),
         };
-        Ok(Self { root, cargo, target })
+        let is_set = |name: &str, value: &str| std::env::var(name).is_ok_and(|set| set == value);
+        let wasm_toolchain = std::env::var("WASM_TOOLCHAIN").ok();
+        let may_add_toolchains = !is_set("RUSTUP_AUTO_INSTALL", "0");
+        Ok(Self { root, cargo, target, wasm_toolchain, may_add_toolchains, is_ci: is_set("CI", "true") })
     }
 }
 
@@ -100,6 +114,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ("fuzz", rest) => fuzz::run(&context, rest),
         ("lambda", rest) => lambda::run(&context, rest),
         ("template", rest) => template::run(&context, rest),
+        ("wallet", rest) => wallet::run(&context, rest),
         ("providers-doc", []) => providers::write_document(&context),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}{}", gate::names());

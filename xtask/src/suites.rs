@@ -62,7 +62,7 @@ fn nextest_passed(line: &str) -> Option<u64> {
 }
 
 /// `test result: ok. 12 passed; 0 failed; …`
-fn libtest_passed(line: &str) -> Option<u64> {
+pub(crate) fn libtest_passed(line: &str) -> Option<u64> {
     line.strip_prefix("test result: ok. ")?.split_whitespace().next()?.parse().ok()
 }
 

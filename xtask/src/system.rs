@@ -31,22 +31,24 @@ pub(crate) fn want(binary: &str, package: &str, why: &str) {
 
 /// Installs a Debian package, if that is possible here.
 pub(crate) fn install(package: &str, why: &str) -> bool {
-    let here = Path::new("/");
     if !is_root() || !is_there("apt-get") {
         return false;
     }
     println!("installing the Debian package {package} ({why})");
-    let apt = |arguments: &[&str]| {
-        let mut command = program("apt-get", here);
-        command
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(["-qq", "-o", "Dpkg::Use-Pty=0"])
-            .args(arguments);
-        run(&mut command)
-    };
     // The list of packages may be old or absent: refresh it only when the first try fails.
     let add = ["install", "--yes", "--no-install-recommends", package];
-    apt(&add).or_else(|_| apt(&["update"]).and_then(|()| apt(&add))).is_ok()
+    apt(&add).or_else(|_| refresh_packages().and_then(|()| apt(&add))).is_ok()
+}
+
+/// Asks anew which packages there are. That is root's to do.
+pub(crate) fn refresh_packages() -> Result {
+    apt(&["update"])
+}
+
+fn apt(arguments: &[&str]) -> Result {
+    let mut command = program("apt-get", Path::new("/"));
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    run(command.args(["-qq", "-o", "Dpkg::Use-Pty=0"]).args(arguments))
 }
 
 fn is_there(binary: &str) -> bool {

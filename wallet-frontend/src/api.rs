@@ -1,0 +1,187 @@
+//! The Wallet's API, typed. Every request goes to the page's own origin, with the session's cookie, which no script can read.
+
+use std::cell::RefCell;
+
+use alter_api_types::{
+    ErrorBody, GrantId,
+    wallet::{
+        ActivityCounts, ActivityPage, ActivityQuery, Approvals, CSRF_HEADER, Decide, ExtendRequest,
+        GrantCard, GrantDetail, Overview, RevokeReceipt, RevokeRequest, SessionView, SignInOptions,
+        SignedOut,
+    },
+};
+use serde::{Serialize, de::DeserializeOwned};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    AbortSignal, Headers, RequestCache, RequestCredentials, RequestInit, RequestRedirect, Response,
+};
+
+use crate::{query, text};
+
+/// Nobody is signed in (any more).
+pub const SESSION_REQUIRED: &str = "wallet_session_required";
+
+/// Milliseconds after which an answer is no longer waited for.
+const PATIENCE_MS: u32 = 30_000;
+
+/// What went wrong, for the page that asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// The HTTP status; 0 where no answer came.
+    pub status: u16,
+    /// The API's code; `offline`, `timeout` or `unreadable` where there is none.
+    pub code: String,
+    /// What happened and what to do, for people.
+    pub message: String,
+    /// Whether the same request may succeed later.
+    pub retry: bool,
+}
+
+impl ApiError {
+    /// The person has to sign in (again); the page leaves for the sign-in on its own.
+    pub fn signed_out(&self) -> bool {
+        self.status == 401
+    }
+
+    fn local(code: &str) -> Self {
+        Self { status: 0, code: code.to_owned(), message: text::error(0, code, ""), retry: true }
+    }
+
+    fn answered(status: u16, body: &str) -> Self {
+        let (code, said) =
+            serde_json::from_str::<ErrorBody>(body).map(|it| (it.error, it.message)).unwrap_or_default();
+        let retry = status == 408 || status == 429 || status >= 500;
+        Self { status, message: text::error(status, &code, &said), code, retry }
+    }
+}
+
+pub async fn session() -> Result<SessionView, ApiError> {
+    let session: SessionView = get("/wallet/api/session").await?;
+    CSRF.set(Some(session.csrf_token.clone()));
+    Ok(session)
+}
+
+pub async fn sign_in_options(app: Option<&str>) -> Result<SignInOptions, ApiError> {
+    get(&query::path("/wallet/api/sign-in", &[("app", app)])).await
+}
+
+/// Ends the session; the browser then goes to `location`.
+pub async fn sign_out() -> Result<SignedOut, ApiError> {
+    post("/wallet/api/sign-out", &Nothing {}).await
+}
+
+pub async fn overview() -> Result<Overview, ApiError> {
+    get("/wallet/api/overview").await
+}
+
+pub async fn grant(id: GrantId) -> Result<GrantDetail, ApiError> {
+    get(&format!("/wallet/api/grants/{id}")).await
+}
+
+pub async fn revoke(id: GrantId, request: &RevokeRequest) -> Result<RevokeReceipt, ApiError> {
+    post(&format!("/wallet/api/grants/{id}/revoke"), request).await
+}
+
+pub async fn extend(id: GrantId, request: &ExtendRequest) -> Result<GrantCard, ApiError> {
+    post(&format!("/wallet/api/grants/{id}/extend"), request).await
+}
+
+pub async fn activity(query: &ActivityQuery) -> Result<ActivityPage, ApiError> {
+    get(&query::of("/wallet/api/activity", query)).await
+}
+
+pub async fn counts(query: &ActivityQuery) -> Result<ActivityCounts, ApiError> {
+    get(&query::of("/wallet/api/activity/counts", query)).await
+}
+
+/// The address of the download, for a plain link.
+pub fn export_address(query: &ActivityQuery) -> String {
+    query::of("/wallet/api/activity/export", query)
+}
+
+pub async fn approvals() -> Result<Approvals, ApiError> {
+    get("/wallet/api/approvals").await
+}
+
+pub async fn decide(approval_id: &str, decide: Decide) -> Result<(), ApiError> {
+    let path = format!("/wallet/api/approvals/{}/decide", query::encode(approval_id));
+    post::<_, serde::de::IgnoredAny>(&path, &decide).await.map(|_| ())
+}
+
+pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, ApiError> {
+    parse(&send("GET", path, None).await?)
+}
+
+pub async fn post<B: Serialize, T: DeserializeOwned>(path: &str, body: &B) -> Result<T, ApiError> {
+    let body = serde_json::to_string(body).map_err(|_| ApiError::local("unreadable"))?;
+    parse(&send("POST", path, Some(body)).await?)
+}
+
+/// What to do when the API says that nobody is signed in: said once, by the site's frame.
+pub fn on_signed_out(then: impl Fn() + 'static) {
+    SIGNED_OUT.set(Some(Box::new(then)));
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+type Then = Box<dyn Fn()>;
+
+thread_local! {
+    static CSRF: RefCell<Option<String>> = const { RefCell::new(None) };
+    static SIGNED_OUT: RefCell<Option<Then>> = const { RefCell::new(None) };
+}
+
+fn parse<T: DeserializeOwned>(body: &str) -> Result<T, ApiError> {
+    // An answer without a body reads like an empty object's.
+    let body = if body.is_empty() { "null" } else { body };
+    serde_json::from_str(body).map_err(|_| ApiError::local("unreadable"))
+}
+
+/// One request: the body of a good answer, or what went wrong.
+async fn send(method: &str, path: &str, body: Option<String>) -> Result<String, ApiError> {
+    if body.is_some() && CSRF.with_borrow(Option::is_none) {
+        Box::pin(session()).await?;
+    }
+    let headers = Headers::new().map_err(|_| ApiError::local("unreadable"))?;
+    let _ = headers.set("accept", "application/json");
+    let init = RequestInit::new();
+    init.set_method(method);
+    init.set_credentials(RequestCredentials::SameOrigin);
+    init.set_cache(RequestCache::NoStore);
+    // The API answers; it never sends elsewhere.
+    init.set_redirect(RequestRedirect::Error);
+    init.set_signal(Some(&AbortSignal::timeout_with_u32(PATIENCE_MS)));
+    if let Some(body) = body {
+        let _ = headers.set("content-type", "application/json");
+        if let Some(token) = CSRF.with_borrow(Clone::clone) {
+            let _ = headers.set(CSRF_HEADER, &token);
+        }
+        init.set_body(&JsValue::from_str(&body));
+    }
+    init.set_headers(&headers);
+
+    let answer = JsFuture::from(leptos::prelude::window().fetch_with_str_and_init(path, &init));
+    let answer: Response = answer.await.map_err(|why| unanswered(&why))?.unchecked_into();
+    let text = JsFuture::from(answer.text().map_err(|_| ApiError::local("unreadable"))?);
+    let text = text.await.map_err(|why| unanswered(&why))?.as_string().unwrap_or_default();
+    if answer.ok() {
+        return Ok(text);
+    }
+    let error = ApiError::answered(answer.status(), &text);
+    if error.signed_out() {
+        CSRF.set(None);
+        SIGNED_OUT.with_borrow(|then| {
+            if let Some(then) = then {
+                then();
+            }
+        });
+    }
+    Err(error)
+}
+
+fn unanswered(why: &JsValue) -> ApiError {
+    let name = js_sys::Reflect::get(why, &"name".into()).ok().and_then(|name| name.as_string());
+    ApiError::local(if name.as_deref() == Some("TimeoutError") { "timeout" } else { "offline" })
+}
