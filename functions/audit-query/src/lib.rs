@@ -41,7 +41,7 @@ async fn list(
     request: Request,
 ) -> Result<Json<AuditPage>> {
     let (scope, query) = admit(&state, peer, request).await?;
-    audit::page(&state.ports, scope, &query).await.map(Json)
+    audit::page(&state.ports, &scope, &query).await.map(Json)
 }
 
 async fn export(

@@ -25,7 +25,7 @@ pub(crate) async fn list(
     access: InApp<Read>,
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<AuditPage>> {
-    audit::page(&portal.ports, AuditScope::App(access.app_id()), &query).await.map(Json)
+    audit::page(&portal.ports, &AuditScope::App(access.app_id()), &query).await.map(Json)
 }
 
 /// Export an app's record
@@ -53,7 +53,7 @@ pub(crate) async fn get(
 ) -> Result<Json<AuditRow>> {
     portal.ports.audit.settle().await?;
     let rows = AuditRows(portal.ports.table.as_ref());
-    let event = rows.get(AuditScope::App(access.app_id()), id).await?;
+    let event = rows.get(&AuditScope::App(access.app_id()), id).await?;
     Ok(Json(audit::row(event)))
 }
 
@@ -67,7 +67,7 @@ pub(crate) async fn list_of_org(
     operator: Operator<Read>,
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<AuditPage>> {
-    audit::page(&portal.ports, AuditScope::Org(operator.token.org_id), &query).await.map(Json)
+    audit::page(&portal.ports, &AuditScope::Org(operator.token.org_id), &query).await.map(Json)
 }
 
 /// Export the organization's own record

@@ -4,6 +4,7 @@
 //! grants and connections, and audit rows. It is handed no key of any kind: signing people in, which needs one, is Connect's.
 
 mod access;
+mod activity;
 mod session;
 
 use std::sync::Arc;
@@ -13,5 +14,10 @@ use axum::{Router, routing};
 
 /// The routes, with their full public paths.
 pub fn router(service: WalletService) -> Router {
-    Router::new().route("/wallet/api/session", routing::get(session::show)).with_state(Arc::new(service))
+    Router::new()
+        .route("/wallet/api/session", routing::get(session::show))
+        .route("/wallet/api/activity", routing::get(activity::page))
+        .route("/wallet/api/activity/counts", routing::get(activity::counts))
+        .route("/wallet/api/activity/export", routing::get(activity::export))
+        .with_state(Arc::new(service))
 }

@@ -133,7 +133,7 @@ impl Store {
 
     fn events(&self, limit: usize, cursor: Option<&str>, order: Order) -> alter_domain::Result<AuditPage> {
         let filter = AuditFilter { order, ..AuditFilter::default() };
-        now(AuditRows(&self.table).query(AuditScope::App(app(1)), &filter, limit, cursor, self.now))
+        now(AuditRows(&self.table).query(&AuditScope::App(app(1)), &filter, limit, cursor, self.now))
     }
 }
 

@@ -4,16 +4,19 @@
 
 use std::collections::HashSet;
 
-use alter_api_types::{AgentId, AppId, EventId, GrantId, OrgId, UserId};
-use futures_util::future::join_all;
+use alter_api_types::{EventId, GrantId};
+use futures_util::future::try_join_all;
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use uuid::Uuid;
 
-use super::decode;
+use super::{
+    audit_filter::{AuditFilter, AuditScope, Order, Seen},
+    decode, document,
+};
 use crate::{
     error::{Error, Result},
     keyspace,
-    model::{AuditEvent, EventKind, OutcomeKind, PrincipalType},
+    model::AuditEvent,
     port::{Index, Item, Query, Table, TableName},
 };
 
@@ -22,72 +25,12 @@ pub const MAX_PAGE: usize = 1000;
 /// How long a row is kept.
 pub const RETENTION_DAYS: i64 = 400;
 /// How many rows one request examines before it hands back a short page and a cursor.
-const MAX_EXAMINED: usize = 5000;
+pub(super) const MAX_EXAMINED: usize = 5000;
+/// How many rows are read at a time, at least and at most, where some may be passed over.
+const CHUNK: (usize, usize) = (64, 1024);
 /// Rows younger than this are left for the next ascending page, so that a row which was recorded a moment earlier but
 /// stored a moment later cannot fall behind the cursor. Seconds.
 pub const SETTLE_SECONDS: i64 = 2;
-
-/// Whose record is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuditScope {
-    App(AppId),
-    /// What concerns the organization as a whole (not its apps' rows).
-    Org(OrgId),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Order {
-    #[default]
-    NewestFirst,
-    OldestFirst,
-}
-
-/// All conditions hold at once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AuditFilter {
-    pub grant_id: Option<GrantId>,
-    pub agent_id: Option<AgentId>,
-    pub user_id: Option<UserId>,
-    pub principal_type: Option<PrincipalType>,
-    pub provider_id: Option<String>,
-    pub kind: Option<EventKind>,
-    pub outcome: Option<OutcomeKind>,
-    /// Part of the key prefix of the actor.
-    pub key_prefix: Option<String>,
-    /// Inclusive.
-    pub since: Option<Timestamp>,
-    /// Exclusive.
-    pub until: Option<Timestamp>,
-    pub order: Order,
-}
-
-impl AuditFilter {
-    fn admits(&self, event: &AuditEvent) -> bool {
-        self.grant_id.is_none_or(|id| event.grant.as_ref().is_some_and(|grant| grant.id == id))
-            && self.agent_id.is_none_or(|id| event.agent() == Some(id))
-            && self.user_id.is_none_or(|id| event.user() == Some(id))
-            && self.principal_type.is_none_or(|kind| event.principal_type() == Some(kind))
-            && self.provider_id.as_deref().is_none_or(|id| event.provider_id() == Some(id))
-            && self.kind.is_none_or(|kind| event.kind == kind)
-            && self
-                .outcome
-                .is_none_or(|kind| event.outcome.as_ref().is_some_and(|outcome| outcome.kind == kind))
-            && self.key_prefix.as_deref().is_none_or(|prefix| {
-                event.actor.key_prefix.as_deref().is_some_and(|has| has.starts_with(prefix))
-            })
-    }
-
-    /// The index that holds the fewest rows to examine.
-    fn index(&self) -> Option<(Index, String)> {
-        if let Some(grant) = self.grant_id {
-            return Some((Index::First, keyspace::audit_of_grant(grant)));
-        }
-        if let Some(agent) = self.agent_id {
-            return Some((Index::Second, keyspace::audit_of_agent(agent)));
-        }
-        self.user_id.map(|user| (Index::Third, keyspace::audit_of_user(user)))
-    }
-}
 
 /// One page of the record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,9 +44,9 @@ pub struct AuditRows<'a>(pub &'a dyn Table);
 
 /// A span of event ids: `from` inclusive, `before` exclusive.
 #[derive(Clone)]
-struct Span {
-    from: String,
-    before: String,
+pub(super) struct Span {
+    pub(super) from: String,
+    pub(super) before: String,
 }
 
 impl AuditRows<'_> {
@@ -114,9 +57,10 @@ impl AuditRows<'_> {
         items.iter().map(|item| item.as_ref().map(decode).transpose()).collect()
     }
 
-    pub async fn get(&self, scope: AuditScope, id: EventId) -> Result<AuditEvent> {
+    pub async fn get(&self, scope: &AuditScope, id: EventId) -> Result<AuditEvent> {
         let at = instant(id).ok_or(Error::NotFound("audit event"))?;
-        let key = keyspace::audit_event(&scope_text(scope), at, id);
+        let scope = scope_text(scope).ok_or(Error::NotFound("audit event"))?;
+        let key = keyspace::audit_event(&scope, at, id);
         let item = self.0.get(TableName::Audit, &key).await?.ok_or(Error::NotFound("audit event"))?;
         decode(&item)
     }
@@ -124,7 +68,7 @@ impl AuditRows<'_> {
     /// One page. Pages of one listing neither miss nor repeat a row that was recorded before its first page.
     pub async fn query(
         &self,
-        scope: AuditScope,
+        scope: &AuditScope,
         filter: &AuditFilter,
         limit: usize,
         cursor: Option<&str>,
@@ -132,28 +76,26 @@ impl AuditRows<'_> {
     ) -> Result<AuditPage> {
         let limit = limit.clamp(1, MAX_PAGE);
         let descending = filter.order == Order::NewestFirst;
+        let narrows = filter.narrows();
         let mut span = bounds(filter, cursor, now)?;
         let mut page = AuditPage::default();
         let mut examined = 0;
+        // The less of what was read is shown, the more is read at a time.
+        let mut at_least = if narrows { CHUNK.0 } else { 0 };
         while span.from < span.before {
-            let want = limit.saturating_sub(page.events.len()).max(64);
-            let chunk = match filter.index() {
-                Some((index, partition)) => {
-                    self.read(&partition, Some(index), &span, descending, want).await?
-                }
-                None => self.read_months(scope, &span, descending, want).await?,
-            };
+            let want = limit.saturating_sub(page.events.len()).max(at_least);
+            at_least = (at_least * 2).clamp(CHUNK.0, CHUNK.1);
+            let chunk = self.chunk(scope, filter, &span, want).await?;
             let exhausted = chunk.len() < want;
             for item in chunk {
                 examined += 1;
-                let event: AuditEvent = decode(&item)?;
-                let id = event.id.to_string();
+                let id = item.key.sort.clone();
                 if descending {
-                    span.before = id.clone();
+                    span.before.clone_from(&id);
                 } else {
                     span.from = after(&id);
                 }
-                if in_scope(scope, &event) && filter.admits(&event) {
+                if let Some(event) = read(&item, scope, filter, narrows)? {
                     page.events.push(event);
                     if page.events.len() == limit {
                         page.next = Some(id);
@@ -177,29 +119,44 @@ impl AuditRows<'_> {
         Ok(page)
     }
 
+    /// Reads `want` rows of the span in order, or all there are.
+    pub(super) async fn chunk(
+        &self,
+        scope: &AuditScope,
+        filter: &AuditFilter,
+        span: &Span,
+        want: usize,
+    ) -> Result<Vec<Item>> {
+        let descending = filter.order == Order::NewestFirst;
+        match (filter.indexes(scope).as_slice(), scope_text(scope)) {
+            ([], Some(scope)) => self.read_months(&scope, span, descending, want).await,
+            ([(index, partition)], _) => self.read(partition, Some(*index), span, descending, want).await,
+            (several, _) => {
+                let parts = several
+                    .iter()
+                    .map(|(index, partition)| self.read(partition, Some(*index), span, descending, want));
+                let mut rows = merged(try_join_all(parts).await?, descending);
+                rows.truncate(want);
+                Ok(rows)
+            }
+        }
+    }
+
     /// Reads `want` rows of an app or organization, month by month, all shards of a month at once.
     async fn read_months(
         &self,
-        scope: AuditScope,
+        scope: &str,
         span: &Span,
         descending: bool,
         want: usize,
     ) -> Result<Vec<Item>> {
-        let scope = scope_text(scope);
         let mut found = Vec::new();
         for month in months(span, descending) {
             let shards = (0..keyspace::AUDIT_SHARDS).map(|shard| {
-                let partition = keyspace::audit_partition(&scope, &month, shard);
+                let partition = keyspace::audit_partition(scope, &month, shard);
                 async move { self.read(&partition, None, span, descending, want).await }
             });
-            let mut rows: Vec<Item> = Vec::new();
-            for shard in join_all(shards).await {
-                rows.extend(shard?);
-            }
-            rows.sort_by(
-                |a, b| if descending { b.key.sort.cmp(&a.key.sort) } else { a.key.sort.cmp(&b.key.sort) },
-            );
-            found.extend(rows);
+            found.extend(merged(try_join_all(shards).await?, descending));
             if found.len() >= want {
                 found.truncate(want);
                 break;
@@ -240,18 +197,36 @@ impl AuditRows<'_> {
     }
 }
 
-fn scope_text(scope: AuditScope) -> String {
+/// Whose partitions hold the scope's rows. A person has none: their rows lie in those of apps.
+fn scope_text(scope: &AuditScope) -> Option<String> {
     match scope {
-        AuditScope::App(app) => keyspace::audit_scope_app(app),
-        AuditScope::Org(org) => keyspace::audit_scope_org(org),
+        AuditScope::App(app) => Some(keyspace::audit_scope_app(*app)),
+        AuditScope::Org(org) => Some(keyspace::audit_scope_org(*org)),
+        AuditScope::Person { .. } => None,
     }
 }
 
-fn in_scope(scope: AuditScope, event: &AuditEvent) -> bool {
-    match scope {
-        AuditScope::App(app) => event.app_id == Some(app),
-        AuditScope::Org(org) => event.org_id == org && event.app_id.is_none(),
+/// The row, if it is to be shown. Where most are not, that is found out before the whole of it is read.
+fn read(item: &Item, scope: &AuditScope, filter: &AuditFilter, narrows: bool) -> Result<Option<AuditEvent>> {
+    let shown = |seen: &Seen<'_>| scope.holds(seen) && filter.admits(seen);
+    if narrows && !shown(&seen(item)?) {
+        return Ok(None);
     }
+    let event: AuditEvent = decode(item)?;
+    let is_shown = narrows || shown(&Seen::of(&event));
+    Ok(is_shown.then_some(event))
+}
+
+/// What of the row decides whether it is shown.
+pub(super) fn seen(item: &Item) -> Result<Seen<'_>> {
+    Ok(serde_json::from_slice(document(item)?)?)
+}
+
+/// Rows of several partitions in one order.
+fn merged(parts: Vec<Vec<Item>>, descending: bool) -> Vec<Item> {
+    let mut rows: Vec<Item> = parts.into_iter().flatten().collect();
+    rows.sort_by(|a, b| if descending { b.key.sort.cmp(&a.key.sort) } else { a.key.sort.cmp(&b.key.sort) });
+    rows
 }
 
 /// The smallest text that sorts after an event id and before the next one.
@@ -271,7 +246,7 @@ fn instant(id: EventId) -> Option<Timestamp> {
     Timestamp::from_millisecond(i64::try_from(millis).ok()?).ok()
 }
 
-fn bounds(filter: &AuditFilter, cursor: Option<&str>, now: Timestamp) -> Result<Span> {
+pub(super) fn bounds(filter: &AuditFilter, cursor: Option<&str>, now: Timestamp) -> Result<Span> {
     let invalid = || Error::field("invalid_cursor", "The cursor is not one of this list's.");
     let cursor: Option<EventId> = cursor.map(|text| text.parse().map_err(|_| invalid())).transpose()?;
     let horizon = match filter.order {

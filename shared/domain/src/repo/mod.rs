@@ -5,6 +5,8 @@
 mod agents;
 mod api_keys;
 mod apps;
+mod audit_counts;
+mod audit_filter;
 mod audit_rows;
 mod audit_store;
 mod connect_sessions;
@@ -28,9 +30,9 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use agents::Agents;
 pub use api_keys::{ApiKeys, MAX_KEYS_PER_APP};
 pub use apps::{Apps, Orgs};
-pub use audit_rows::{
-    AuditFilter, AuditPage, AuditRows, AuditScope, MAX_PAGE, Order, RETENTION_DAYS, SETTLE_SECONDS,
-};
+pub use audit_counts::{AuditCounts, CallCount};
+pub use audit_filter::{AuditFilter, AuditScope, Needle, Order};
+pub use audit_rows::{AuditPage, AuditRows, MAX_PAGE, RETENTION_DAYS, SETTLE_SECONDS};
 pub use audit_store::WriteReport;
 pub use connect_sessions::ConnectSessions;
 pub use connections::Connections;
@@ -44,7 +46,7 @@ pub use revocations::Revocations;
 pub use secrets::ManagedSecrets;
 pub use sign_ins::SignIns;
 pub use users::{Deprovisions, Users};
-pub use wallet_sessions::WalletSessions;
+pub use wallet_sessions::{WalletSessions, WalletSignIns};
 
 use crate::{
     error::{Error, Result},

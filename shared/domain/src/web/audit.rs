@@ -23,49 +23,75 @@ pub const MAX_EXPORT: usize = 100_000;
 const DEFAULT_LIMIT: usize = 100;
 
 /// One page of the record. All that was acknowledged before the query is in it, where the sink can promise that.
-pub async fn page(ports: &Ports, scope: AuditScope, query: &AuditQuery) -> Result<PageView> {
-    let filter = filter(query)?;
+pub async fn page(ports: &Ports, scope: &AuditScope, query: &AuditQuery) -> Result<PageView> {
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Error::field("invalid_limit", "limit is 1 to 1000."));
     }
+    rows(ports, scope, &filter(query)?, limit, query.cursor.as_deref()).await
+}
+
+/// The same, for whoever has a filter of their own.
+pub async fn rows(
+    ports: &Ports,
+    scope: &AuditScope,
+    filter: &AuditFilter,
+    limit: usize,
+    cursor: Option<&str>,
+) -> Result<PageView> {
     ports.audit.settle().await?;
     let now = ports.clock.now();
-    let rows = AuditRows(ports.table.as_ref());
-    let page = rows.query(scope, &filter, limit, query.cursor.as_deref(), now).await?;
+    let page = AuditRows(ports.table.as_ref()).query(scope, filter, limit, cursor, now).await?;
     Ok(PageView { items: page.events.into_iter().map(row).collect(), next_cursor: page.next })
 }
 
 /// An export of at most [`MAX_EXPORT`] rows, streamed page by page. A failure half-way breaks the stream, so that a part is
 /// never taken for the whole.
 pub async fn export(ports: &Ports, scope: AuditScope, query: &AuditQuery) -> Result<Response> {
-    let filter = filter(query)?;
-    let csv = match query.format.as_deref() {
-        None | Some("csv") => true,
-        Some("jsonl") => false,
-        Some(_) => return Err(Error::field("invalid_format", "format is csv or jsonl.")),
-    };
+    let format = Format::parse(query.format.as_deref())?;
+    stream_of(ports, scope, filter(query)?, query.cursor.clone(), (format, "audit")).await
+}
+
+/// How an export is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Csv,
+    Jsonl,
+}
+
+impl Format {
+    /// CSV where nothing is asked for.
+    pub fn parse(text: Option<&str>) -> Result<Self> {
+        match text {
+            None | Some("csv") => Ok(Self::Csv),
+            Some("jsonl") => Ok(Self::Jsonl),
+            Some(_) => Err(Error::field("invalid_format", "format is csv or jsonl.")),
+        }
+    }
+}
+
+/// The same, for whoever has a filter of their own; `name` is the file's, without its extension.
+pub async fn stream_of(
+    ports: &Ports,
+    scope: AuditScope,
+    filter: AuditFilter,
+    cursor: Option<String>,
+    (format, name): (Format, &str),
+) -> Result<Response> {
     ports.audit.settle().await?;
+    let csv = format == Format::Csv;
     let mut pending = VecDeque::new();
     if csv {
         pending.push_back(Bytes::from(csv_line(&COLUMNS.map(str::to_owned))));
     }
-    let start = Export {
-        ports: ports.clone(),
-        scope,
-        filter,
-        csv,
-        cursor: query.cursor.clone(),
-        left: MAX_EXPORT,
-        pending,
-        done: false,
-    };
+    let start =
+        Export { ports: ports.clone(), scope, filter, csv, cursor, left: MAX_EXPORT, pending, done: false };
     let body = Body::from_stream(stream::try_unfold(start, Export::step));
-    let (kind, name) =
-        if csv { ("text/csv; charset=utf-8", "audit.csv") } else { ("application/jsonl", "audit.jsonl") };
+    let (kind, extension) =
+        if csv { ("text/csv; charset=utf-8", "csv") } else { ("application/jsonl", "jsonl") };
     let mut response = body.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}.{extension}\"")) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     }
     Ok(response)
@@ -94,7 +120,7 @@ impl Export {
             let now = self.ports.clock.now();
             let rows = AuditRows(self.ports.table.as_ref());
             let want = self.left.min(MAX_PAGE);
-            let page = rows.query(self.scope, &self.filter, want, self.cursor.as_deref(), now).await?;
+            let page = rows.query(&self.scope, &self.filter, want, self.cursor.as_deref(), now).await?;
             self.left -= page.events.len().min(self.left);
             // A page may be empty and more may follow; an ascending list always offers a cursor to come back with. The end
             // is where the cursor no longer moves.
@@ -117,7 +143,8 @@ impl Export {
     }
 }
 
-fn filter(query: &AuditQuery) -> Result<AuditFilter> {
+/// What a query asks for.
+pub fn filter(query: &AuditQuery) -> Result<AuditFilter> {
     let invalid = |what: &'static str| Error::field("invalid_filter", format!("{what} has no such value."));
     let principal_type = query.principal_type.as_deref().map(|text| {
         [PrincipalType::User, PrincipalType::Group, PrincipalType::System, PrincipalType::Agent]
@@ -126,6 +153,8 @@ fn filter(query: &AuditQuery) -> Result<AuditFilter> {
             .ok_or_else(|| invalid("principal_type"))
     });
     Ok(AuditFilter {
+        app_id: None,
+        text: None,
         grant_id: query.grant_id,
         agent_id: query.agent_id,
         user_id: query.user_id,

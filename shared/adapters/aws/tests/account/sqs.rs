@@ -80,7 +80,7 @@ async fn what_is_too_long_for_a_message_is_stored_at_once() {
     let sink = sink(&wire, Arc::clone(&table));
     let stored = async || {
         let event = AuditEvent::decode(&event("final", 0).0).unwrap();
-        AuditRows(table.as_ref()).get(AuditScope::Org(event.org_id), event.id).await
+        AuditRows(table.as_ref()).get(&AuditScope::Org(event.org_id), event.id).await
     };
     // The longest that goes through the queue, and one byte more.
     let overhead = event("final", 0).0.len();

@@ -3,6 +3,8 @@
 
 mod card;
 mod cookie;
+mod history;
+mod selves;
 mod session;
 
 pub use card::{app_card, logo_path};
