@@ -18,7 +18,7 @@ pub(crate) const USAGE: &str =
 pub(crate) struct Function(&'static str);
 
 /// All of them, as `template.yaml` has them.
-pub(crate) const FUNCTIONS: [Function; 10] = [
+pub(crate) const FUNCTIONS: [Function; 11] = [
     Function("proxy"),
     Function("forward"),
     Function("grants"),
@@ -26,6 +26,7 @@ pub(crate) const FUNCTIONS: [Function; 10] = [
     Function("audit-query"),
     Function("portal"),
     Function("connect"),
+    Function("wallet"),
     Function("webhook"),
     Function("worker"),
     Function("audit-writer"),

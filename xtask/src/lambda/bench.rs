@@ -122,6 +122,7 @@ fn variables() -> Vec<(String, String)> {
         ("ALTER_AUDIT_QUEUE_URL", "http://127.0.0.1:9/000000000000/audit"),
         ("ALTER_WORK_QUEUE_URL", "http://127.0.0.1:9/000000000000/work"),
         ("ALTER_PUBLIC_URL", "https://vault.example"),
+        ("ALTER_WALLET_URL", "https://wallet.example"),
         ("ALTER_SETTINGS_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:000000000000:secret:settings"),
         ("ALTER_LOG_LEVEL", "error"),
     ]
@@ -138,6 +139,7 @@ fn event(name: &str) -> Option<String> {
         "audit-writer" => json!({ "Records": [] }),
         "worker" => json!({ "Records": [{ "messageId": "bench", "body": "no work" }] }),
         "connect" => http_event("POST", "/sdk/oauth/connect/session"),
+        "wallet" => http_event("GET", "/wallet/api/session"),
         "webhook" => http_event("POST", "/webhooks/nobody/auth0"),
         "forward" => rest_event("GET", "/v1/forward"),
         "grants" => http_event("POST", "/sdk/grants/list"),

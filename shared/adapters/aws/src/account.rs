@@ -236,6 +236,11 @@ impl Account {
         self.url("ALTER_PUBLIC_URL")
     }
 
+    /// Where browsers reach the Wallet.
+    pub fn wallet_url(&self) -> Result<String, SettingError> {
+        self.url("ALTER_WALLET_URL")
+    }
+
     /// How long the parts of the present invocation took.
     pub(crate) fn stopwatch(&self) -> Arc<Stopwatch> {
         Arc::clone(&self.stopwatch)

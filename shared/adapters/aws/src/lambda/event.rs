@@ -23,8 +23,12 @@ use alter_domain::web::PeerIp;
 use axum::{body::Body, extract::Request};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+
+use super::{
+    front::{self, Front},
+    target::{NEVER_LITERAL, NOT_IN_A_PATH, escaped, form},
+};
 
 /// Which form of answer the gateway expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +55,8 @@ pub(super) enum EventError {
     Invalid(&'static str),
 }
 
-/// The request that an event describes.
-pub(super) fn request(event: &[u8]) -> Result<(Request, Form), EventError> {
+/// The request that an event describes; `front` tells what came through the distribution.
+pub(super) fn request(event: &[u8], front: Option<&Front>) -> Result<(Request, Form), EventError> {
     let mut event: Event = serde_json::from_slice(event)?;
     let form = if event.raw_path.is_some() { Form::Http } else { Form::Rest };
     let bytes = event.take_body()?;
@@ -76,7 +80,8 @@ pub(super) fn request(event: &[u8]) -> Result<(Request, Form), EventError> {
     *request.uri_mut() = Uri::try_from(target).map_err(|_| EventError::Invalid("path"))?;
     *request.headers_mut() = event.headers(form)?;
     let peer = context.identity.source_ip.as_deref().or(context.http.source_ip.as_deref());
-    if let Some(ip) = peer.and_then(|ip| ip.parse::<IpAddr>().ok()) {
+    let viewer = front.and_then(|front| front.viewer(event.headers.as_ref()?));
+    if let Some(ip) = viewer.or_else(|| peer?.parse::<IpAddr>().ok()) {
         request.extensions_mut().insert(PeerIp(ip.to_canonical()));
     }
     Ok((request, form))
@@ -172,9 +177,16 @@ impl Event {
     }
 }
 
-/// What the gateway says of the client's connection and of itself.
-const OF_THE_GATEWAY: [&str; 6] =
-    ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "forwarded", "via", "x-amz-cf-id"];
+/// What the gateway, and the distribution before it, say of the client's connection and of themselves.
+const OF_THE_GATEWAY: [&str; 7] = [
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "forwarded",
+    "via",
+    "x-amz-cf-id",
+    front::PROOF,
+];
 const OF_THE_GATEWAY_PREFIXES: [&str; 2] = ["x-amzn-", "cloudfront-"];
 
 fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), EventError> {
@@ -206,41 +218,6 @@ fn below_stage<'p>(path: &'p str, context: &Context) -> &'p str {
     }
 }
 
-/// What may not stand in a path or query of RFC 3986 as it is, the `%` of a triplet excepted.
-const NEVER_LITERAL: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}')
-    .add(b'#');
-const NOT_IN_A_PATH: &AsciiSet = &NEVER_LITERAL.add(b'?');
-/// What form encoding leaves as it is.
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Encodes what the set names, and every `%` that does not begin a triplet.
-fn escaped(text: &str, set: &'static AsciiSet) -> String {
-    let mut done = String::with_capacity(text.len());
-    for (number, piece) in text.split('%').enumerate() {
-        if number > 0 {
-            let triplet =
-                piece.as_bytes().first_chunk::<2>().is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
-            done.push_str(if triplet { "%" } else { "%25" });
-        }
-        done.extend(utf8_percent_encode(piece, set));
-    }
-    done
-}
-
-fn form(text: &str) -> String {
-    utf8_percent_encode(text, FORM).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use alter_domain::auth::canonical::canonical_target;
@@ -251,7 +228,7 @@ mod tests {
     use super::*;
 
     fn read(event: &Value) -> (Request, Form) {
-        request(event.to_string().as_bytes()).unwrap()
+        request(event.to_string().as_bytes(), None).unwrap()
     }
 
     fn rest(path: &str) -> Value {
@@ -332,6 +309,19 @@ mod tests {
     }
 
     #[test]
+    fn behind_the_distribution_the_peer_is_the_browser() {
+        let front = Front::new("proof".to_owned());
+        let mut event = http("/wallet/api/session", "");
+        for (proof, peer) in [("proof", "198.51.100.10"), ("guess", "203.0.113.7")] {
+            event["headers"] =
+                json!({ "x-alter-edge": proof, "cloudfront-viewer-address": "198.51.100.10:46532" });
+            let (request, _) = request(event.to_string().as_bytes(), Some(&front)).unwrap();
+            assert_eq!(request.extensions().get::<PeerIp>().unwrap().0.to_string(), peer);
+            assert!(request.headers().is_empty(), "{:?}", request.headers());
+        }
+    }
+
+    #[test]
     fn the_stage_is_left_out_once() {
         let path = |event: &Value| read(event).0.uri().path().to_owned();
         assert_eq!(path(&rest("/v1/forward")), "/v1/forward");
@@ -365,7 +355,7 @@ mod tests {
             json!({ "httpMethod": "GET", "path": "/", "headers": { "a": "b\nc" } }),
             json!({ "httpMethod": "GET", "path": "/", "body": "é", "isBase64Encoded": true }),
         ] {
-            assert!(request(event.to_string().as_bytes()).is_err(), "{event}");
+            assert!(request(event.to_string().as_bytes(), None).is_err(), "{event}");
         }
     }
 

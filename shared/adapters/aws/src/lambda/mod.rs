@@ -10,9 +10,11 @@
 
 mod answer;
 mod event;
+mod front;
 mod log;
 mod queue;
 mod runtime_api;
+mod target;
 mod trace;
 mod worker;
 
@@ -134,11 +136,13 @@ async fn invocations<H: Handler>(
 struct Routes {
     router: Router,
     mode: event::Mode,
+    front: Option<front::Front>,
 }
 
 impl Routes {
     fn new(account: &Account, routes: Router, mode: event::Mode) -> Result<Self, StartError> {
-        Ok(Self { router: web::edge(routes, account.ports()?), mode })
+        let front = account.optional("ALTER_EDGE_SECRET").map(front::Front::new);
+        Ok(Self { router: web::edge(routes, account.ports()?), mode, front })
     }
 
     async fn call(&mut self, request: Request) -> Response {
@@ -148,7 +152,7 @@ impl Routes {
 
 impl Handler for Routes {
     async fn handle(&mut self, invocation: &Invocation) -> Handled {
-        let (request, form) = match event::request(&invocation.body) {
+        let (request, form) = match event::request(&invocation.body, self.front.as_ref()) {
             Ok(read) => read,
             Err(error) => {
                 tracing::error!(%error, "the event is not a request of API Gateway");
