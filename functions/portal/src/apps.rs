@@ -6,7 +6,7 @@ use alter_api_types::{
 };
 use alter_domain::{
     Result,
-    flow::{AppChange, NewApp, archive_app, create_app, unarchive_app, update_app},
+    flow::{self, AppChange, NewApp, archive_app, create_app, unarchive_app, update_app},
     model::{AppState, Surface},
     repo::{Apps, Listed},
 };
@@ -18,7 +18,7 @@ use utoipa::IntoParams;
 use crate::{
     PortalState,
     access::{InApp, Operator, Read, Write},
-    extract::{Body, Params, limit},
+    extract::{Body, Params, Picture, limit},
     view,
 };
 
@@ -54,7 +54,7 @@ pub(crate) async fn list(
         found.items.extend(shown);
         found.next = page.next;
         if found.next.is_none() || found.items.len() >= limit {
-            return Ok(Json(view::page(found, view::app)));
+            return Ok(Json(view::page(found, |app| view::app(app, &portal))));
         }
     }
 }
@@ -71,14 +71,14 @@ pub(crate) async fn create(
     let new = NewApp { name: body.name, description: body.description, website_url: body.website_url };
     let org = operator.token.org_id;
     let app = create_app(&portal.ports, org, new, operator.actor(), Surface::Portal).await?;
-    Ok((StatusCode::CREATED, Json(view::app(app))))
+    Ok((StatusCode::CREATED, Json(view::app(app, &portal))))
 }
 
 /// One app
 #[utoipa::path(get, path = "/portal/v1/apps/{app_id}", tag = "apps", operation_id = "get_app",
     responses((status = 200, body = AppView)))]
-pub(crate) async fn get(access: InApp<Read>) -> Json<AppView> {
-    Json(view::app(access.app.value))
+pub(crate) async fn get(State(portal): State<PortalState>, access: InApp<Read>) -> Json<AppView> {
+    Json(view::app(access.app.value, &portal))
 }
 
 /// Change an app
@@ -86,16 +86,25 @@ pub(crate) async fn get(access: InApp<Read>) -> Json<AppView> {
     request_body = UpdateApp,
     responses((status = 200, body = AppView), (status = 409, body = ErrorBody, description = "`concurrent_update`"),
         (status = 422, body = ErrorBody,
-            description = "`nothing_to_update`, `invalid_name`, `invalid_description`, `invalid_website_url`")))]
+            description = "`nothing_to_update`, `invalid_name`, `invalid_description`, `invalid_website_url`, \
+            `invalid_support_email`, `invalid_color`")))]
 pub(crate) async fn update(
     State(portal): State<PortalState>,
     access: InApp<Write>,
     Body(body): Body<UpdateApp>,
 ) -> Result<Json<AppView>> {
-    let change = AppChange { name: body.name, description: body.description, website_url: body.website_url };
+    let change = AppChange {
+        name: body.name,
+        description: body.description,
+        website_url: body.website_url,
+        support_email: body.support_email,
+        color: body.color,
+        color_dark: body.color_dark,
+        wallet_listed: body.wallet_listed,
+    };
     let actor = access.actor();
     let app = update_app(&portal.ports, access.app, change, actor, Surface::Portal).await?;
-    Ok(Json(view::app(app)))
+    Ok(Json(view::app(app, &portal)))
 }
 
 /// Archive an app
@@ -110,7 +119,7 @@ pub(crate) async fn archive(
 ) -> Result<Json<AppView>> {
     let actor = access.actor();
     let app = archive_app(&portal.ports, access.app, actor, Surface::Portal).await?;
-    Ok(Json(view::app(app)))
+    Ok(Json(view::app(app, &portal)))
 }
 
 /// Bring an archived app back
@@ -123,5 +132,36 @@ pub(crate) async fn unarchive(
 ) -> Result<Json<AppView>> {
     let actor = access.actor();
     let app = unarchive_app(&portal.ports, access.app, actor, Surface::Portal).await?;
-    Ok(Json(view::app(app)))
+    Ok(Json(view::app(app, &portal)))
+}
+
+/// Set an app's logo
+///
+/// The body is the picture: PNG, JPEG or WebP, at most 64 KiB and 1024 pixels on each side.
+#[utoipa::path(put, path = "/portal/v1/apps/{app_id}/logo", tag = "apps", operation_id = "set_app_logo",
+    request_body(content((Picture = "image/png"), (Picture = "image/jpeg"), (Picture = "image/webp"))),
+    responses((status = 200, body = AppView), (status = 409, body = ErrorBody, description = "`concurrent_update`"),
+        (status = 422, body = ErrorBody, description = "`invalid_logo`")))]
+pub(crate) async fn set_logo(
+    State(portal): State<PortalState>,
+    access: InApp<Write>,
+    Picture(picture): Picture,
+) -> Result<Json<AppView>> {
+    let actor = access.actor();
+    let app = flow::set_logo(&portal.ports, access.app, picture, actor, Surface::Portal).await?;
+    Ok(Json(view::app(app, &portal)))
+}
+
+/// Remove an app's logo
+#[utoipa::path(delete, path = "/portal/v1/apps/{app_id}/logo", tag = "apps", operation_id = "remove_app_logo",
+    responses((status = 200, body = AppView),
+        (status = 404, body = ErrorBody, description = "`app_not_found`, `logo_not_found`"),
+        (status = 409, body = ErrorBody, description = "`concurrent_update`")))]
+pub(crate) async fn remove_logo(
+    State(portal): State<PortalState>,
+    access: InApp<Write>,
+) -> Result<Json<AppView>> {
+    let actor = access.actor();
+    let app = flow::remove_logo(&portal.ports, access.app, actor, Surface::Portal).await?;
+    Ok(Json(view::app(app, &portal)))
 }

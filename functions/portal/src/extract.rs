@@ -160,6 +160,19 @@ impl<T: DeserializeOwned + Default> FromRequest<PortalState> for OptionalBody<T>
     }
 }
 
+/// The bytes of a picture, whatever the request calls them: what they are shows when they are looked at.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub(crate) struct Picture(pub(crate) Bytes);
+
+impl FromRequest<PortalState> for Picture {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &PortalState) -> Result<Self> {
+        Ok(Self(read_body(request.into_body(), REQUEST_LIMIT).await?))
+    }
+}
+
 fn require_json(headers: &HeaderMap) -> Result<()> {
     let media_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

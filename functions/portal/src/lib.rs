@@ -46,6 +46,8 @@ pub struct PortalState {
     pub sealer: Sealer,
     /// Where providers send people back to: an origin, perhaps with a path, without a slash at its end.
     pub public_url: Arc<str>,
+    /// The same of the Wallet, which may have a domain of its own.
+    pub wallet_url: Arc<str>,
     /// What an operator's own definition of a provider may name, and what an issuer may be.
     pub rules: EgressRules,
     /// Fetches what issuers publish.
@@ -60,7 +62,14 @@ impl PortalState {
         rules: EgressRules,
         http: Arc<dyn HttpClient>,
     ) -> Self {
-        Self { ports, sealer, public_url: public_url.trim_end_matches('/').into(), rules, http }
+        let public_url: Arc<str> = public_url.trim_end_matches('/').into();
+        Self { ports, sealer, wallet_url: Arc::clone(&public_url), public_url, rules, http }
+    }
+
+    /// With the Wallet elsewhere than at `public_url`.
+    #[must_use]
+    pub fn with_wallet(self, wallet_url: &str) -> Self {
+        Self { wallet_url: wallet_url.trim_end_matches('/').into(), ..self }
     }
 }
 
@@ -76,6 +85,7 @@ macro_rules! each_route {
             tokens::me, tokens::list, tokens::mint, tokens::revoke,
             templates::list, templates::get,
             apps::list, apps::create, apps::get, apps::update, apps::archive, apps::unarchive,
+            apps::set_logo, apps::remove_logo,
             keys::list, keys::mint, keys::get, keys::revoke, keys::rotate,
             agents::list, agents::create, agents::get, agents::revoke,
             secrets::list, secrets::create, secrets::get, secrets::update, secrets::delete, secrets::replace,

@@ -104,10 +104,12 @@ fn complete(path: &str, operation: &mut Operation) {
     if !missing.is_empty() {
         errors.push(("404", &missing));
     }
-    if operation.request_body.is_some() {
-        errors.push(("400", "`invalid_request`"));
+    if let Some(body) = &operation.request_body {
         errors.push(("413", "`payload_too_large`: more than 256 KB"));
-        errors.push(("415", "`unsupported_media_type`"));
+        if matches!(body, RefOr::T(body) if body.content.contains_key("application/json")) {
+            errors.push(("400", "`invalid_request`"));
+            errors.push(("415", "`unsupported_media_type`"));
+        }
     }
     let takes_query = operation.parameters.iter().flatten().any(
         |parameter| matches!(parameter, RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query)),

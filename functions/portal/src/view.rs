@@ -5,13 +5,13 @@ use alter_api_types::{
     portal::{
         AgentStatus, AgentView, AppStatus, AppView, ConnectionView, CredentialType, GrantKind,
         GrantPolicyView, GrantStatus, GrantView, HeaderView, InjectionRuleView, InjectionView, KeyStatus,
-        KeyView, Page, Permission, PrincipalView, ProviderRevocation, RevocationStatus, RuleTarget,
+        KeyView, LogoView, Page, Permission, PrincipalView, ProviderRevocation, RevocationStatus, RuleTarget,
         SecretView, Surface, TemplateField, TemplateView, TokenStatus, TokenView,
     },
 };
 use alter_domain::{
     catalogue::Template,
-    flow::Connected,
+    flow::{Connected, wallet::logo_path},
     inject::{self, DefaultHeaders, Injection, Target},
     model::{
         self, Agent, AgentState, ApiKey, App, AppState, ConnectionState, Grant, GrantSource, GrantState,
@@ -21,6 +21,8 @@ use alter_domain::{
     secret::Secret,
 };
 use jiff::Timestamp;
+
+use crate::PortalState;
 
 pub(crate) fn page<T, V>(listed: Listed<T>, view: impl Fn(T) -> V) -> Page<V> {
     Page { items: listed.items.into_iter().map(view).collect(), next_cursor: listed.next }
@@ -52,7 +54,7 @@ pub(crate) fn token(token: OperatorToken, now: Timestamp) -> TokenView {
     }
 }
 
-pub(crate) fn app(app: App) -> AppView {
+pub(crate) fn app(app: App, portal: &PortalState) -> AppView {
     let (status, archived_at) = match app.state {
         AppState::Active => (AppStatus::Active, None),
         AppState::Archived { at } => (AppStatus::Archived, Some(at)),
@@ -62,6 +64,14 @@ pub(crate) fn app(app: App) -> AppView {
         name: app.name,
         description: app.description,
         website_url: app.website_url,
+        support_email: app.support_email,
+        color: app.branding.color.map(String::from),
+        color_dark: app.branding.color_dark.map(String::from),
+        logo: app.branding.logo.as_ref().map(|logo| LogoView {
+            url: format!("{}{}", portal.wallet_url, logo_path(app.id, logo)),
+            content_type: logo.content_type.as_str().to_owned(),
+        }),
+        wallet_listed: app.wallet_listed,
         status,
         archived_at,
         created_at: app.created_at,

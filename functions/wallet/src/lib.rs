@@ -5,6 +5,9 @@
 
 mod access;
 mod activity;
+mod logo;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod session;
 
 use std::sync::Arc;
@@ -19,5 +22,6 @@ pub fn router(service: WalletService) -> Router {
         .route("/wallet/api/activity", routing::get(activity::page))
         .route("/wallet/api/activity/counts", routing::get(activity::counts))
         .route("/wallet/api/activity/export", routing::get(activity::export))
+        .route("/wallet/api/logos/{app_id}/{digest}", routing::get(logo::show))
         .with_state(Arc::new(service))
 }

@@ -13,7 +13,7 @@ mod secrets;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use apps::{AgentStatus, AgentView, AppStatus, AppView, CreateAgent, CreateApp, UpdateApp};
+pub use apps::{AgentStatus, AgentView, AppStatus, AppView, CreateAgent, CreateApp, LogoView, UpdateApp};
 pub use grants::{
     BaseGrant, ConnectionView, CreateGrant, GrantKind, GrantPolicyInput, GrantPolicyView, GrantStatus,
     GrantView, PrincipalType, PrincipalView, ProviderRevocation, RevocationStatus, RevokeGrant, Surface,

@@ -216,6 +216,9 @@ pub(crate) fn table() -> Vec<Row> {
         token(WRITE, "POST", "/portal/v1/apps", CREATED, None).body(|_| json!({ "name": "Another" })),
         token(READ, "GET", "/portal/v1/apps/{app_id}", OK, Some(NO_APP)),
         token(WRITE, "PATCH", "/portal/v1/apps/{app_id}", OK, Some(NO_APP)).body(|_| json!({ "name": "Renamed" })),
+        // No picture, and then no logo: who may come as far as this is what the table is about.
+        token(WRITE, "PUT", "/portal/v1/apps/{app_id}/logo", (422, "invalid_logo"), Some(NO_APP)),
+        token(WRITE, "DELETE", "/portal/v1/apps/{app_id}/logo", (404, "logo_not_found"), Some(NO_APP)),
         token(WRITE, "POST", "/portal/v1/apps/{app_id}/archive", OK, Some(NO_APP)),
         token(WRITE, "POST", "/portal/v1/apps/{app_id}/unarchive", (409, "app_not_archived"), Some(NO_APP)),
         token(READ, "GET", "/portal/v1/apps/{app_id}/keys", OK, Some(NO_APP)),

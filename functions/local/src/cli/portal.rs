@@ -76,6 +76,17 @@ impl Portal {
         self.json(Method::PUT, path, query, Some(body)).await
     }
 
+    /// Puts bytes that are no JSON.
+    pub(crate) async fn put_bytes(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> Result<Json> {
+        let content_type = HeaderValue::from_static(content_type);
+        answer(self.deliver(Method::PUT, path, &Vec::new(), Some((content_type, body))).await?).await
+    }
+
     pub(crate) async fn delete(&self, path: &str, query: &Query<'_>) -> Result<Json> {
         self.json(Method::DELETE, path, query, None::<&()>).await
     }
@@ -143,6 +154,24 @@ impl Portal {
         query: &Query<'_>,
         body: Option<&T>,
     ) -> Result<Response<Incoming>> {
+        let body = match body {
+            Some(body) => {
+                let bytes = serde_json::to_vec(body)
+                    .map_err(|error| CliError::failure("request", error.to_string()))?;
+                Some((HeaderValue::from_static("application/json"), bytes.into()))
+            }
+            None => None,
+        };
+        self.deliver(method, path, query, body).await
+    }
+
+    async fn deliver(
+        &self,
+        method: Method,
+        path: &str,
+        query: &Query<'_>,
+        body: Option<(HeaderValue, Bytes)>,
+    ) -> Result<Response<Incoming>> {
         let mut uri = format!("{ROOT}{path}");
         let mut pairs = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in query {
@@ -155,23 +184,19 @@ impl Portal {
             uri.push('?');
             uri.push_str(&pairs);
         }
-        let bytes = match body {
-            Some(body) => {
-                serde_json::to_vec(body).map_err(|error| CliError::failure("request", error.to_string()))?
-            }
-            None => Vec::new(),
-        };
         let mut request =
             Request::builder().method(method).uri(uri).header(header::ACCEPT, "application/json");
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
+        let bytes = match body {
+            Some((content_type, bytes)) => {
+                request = request.header(header::CONTENT_TYPE, content_type);
+                bytes
+            }
+            None => Bytes::new(),
+        };
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, bearer(token)?);
         }
-        let request = request
-            .body(Bytes::from(bytes))
-            .map_err(|error| CliError::failure("request", error.to_string()))?;
+        let request = request.body(bytes).map_err(|error| CliError::failure("request", error.to_string()))?;
         let response = timeout(ANSWER_TIMEOUT, self.http.send(request)).await.map_err(|_| slow())??;
         if response.status().is_success() {
             return Ok(response);
@@ -188,14 +213,17 @@ impl Portal {
         query: &Query<'_>,
         body: Option<&T>,
     ) -> Result<Json> {
-        let response = self.send(method, path, query, body).await?;
-        let body = timeout(ANSWER_TIMEOUT, read_all(response.into_body())).await.map_err(|_| slow())??;
-        if body.is_empty() {
-            return Ok(Json::Null);
-        }
-        // The answer may hold a fresh key: an error says where it is broken and nothing of what is there.
-        Json::parse(&body).map_err(|_| CliError::failure("invalid_answer", "The vault's answer is not JSON."))
+        answer(self.send(method, path, query, body).await?).await
     }
+}
+
+async fn answer(response: Response<Incoming>) -> Result<Json> {
+    let body = timeout(ANSWER_TIMEOUT, read_all(response.into_body())).await.map_err(|_| slow())??;
+    if body.is_empty() {
+        return Ok(Json::Null);
+    }
+    // The answer may hold a fresh key: an error says where it is broken and nothing of what is there.
+    Json::parse(&body).map_err(|_| CliError::failure("invalid_answer", "The vault's answer is not JSON."))
 }
 
 fn bearer(token: &Secret<String>) -> Result<HeaderValue> {

@@ -55,6 +55,8 @@ async fn the_api_describes_itself() {
     delete /portal/v1/apps/{app_id}/keys/{key_id} revoke_key: 200 401 403 404 409 500 503
     get /portal/v1/apps/{app_id}/keys/{key_id} get_key: 200 401 403 404 500 503
     post /portal/v1/apps/{app_id}/keys/{key_id}/rotate rotate_key: 200 400 401 403 404 409 413 415 422 500 503
+    delete /portal/v1/apps/{app_id}/logo remove_app_logo: 200 401 403 404 409 500 503
+    put /portal/v1/apps/{app_id}/logo set_app_logo: 200 401 403 404 409 413 422 500 503
     get /portal/v1/apps/{app_id}/providers list_providers: 200 401 403 404 422 500 503
     post /portal/v1/apps/{app_id}/providers add_provider: 201 400 401 403 404 409 413 415 422 500 503
     delete /portal/v1/apps/{app_id}/providers/{provider_id} delete_provider: 200 401 403 404 409 422 500 503

@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod branding;
 mod document;
 mod identity;
 mod input;

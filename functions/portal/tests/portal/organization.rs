@@ -75,10 +75,15 @@ async fn apps_are_created_changed_and_archived() {
     201 {
       "app_id": "[id]",
       "archived_at": null,
+      "color": null,
+      "color_dark": null,
       "created_at": "[time]",
       "description": "A demo",
+      "logo": null,
       "name": "Demo",
       "status": "active",
+      "support_email": null,
+      "wallet_listed": false,
       "website_url": "https://example.com/"
     }
     "#);
@@ -91,10 +96,15 @@ async fn apps_are_created_changed_and_archived() {
     200 {
       "app_id": "[id]",
       "archived_at": "[time]",
+      "color": null,
+      "color_dark": null,
       "created_at": "[time]",
       "description": null,
+      "logo": null,
       "name": "Shop",
       "status": "archived",
+      "support_email": null,
+      "wallet_listed": false,
       "website_url": "https://example.com/"
     }
     "#);

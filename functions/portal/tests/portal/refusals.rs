@@ -14,10 +14,12 @@ struct Route {
     needs: &'static str,
     body: Option<Value>,
     wrong_id: Option<&'static str>,
+    /// How the world answers whoever may do it, where there is nothing to do it with.
+    ends: Option<&'static str>,
 }
 
 fn route(method: &'static str, path: &'static str, needs: &'static str) -> Route {
-    Route { method, path, needs, body: None, wrong_id: None }
+    Route { method, path, needs, body: None, wrong_id: None, ends: None }
 }
 
 impl Route {
@@ -27,6 +29,10 @@ impl Route {
 
     fn wrong_id(self, code: &'static str) -> Self {
         Self { wrong_id: Some(code), ..self }
+    }
+
+    fn ends(self, code: &'static str) -> Self {
+        Self { ends: Some(code), ..self }
     }
 }
 
@@ -47,6 +53,8 @@ fn routes() -> Vec<Route> {
         route("POST", "/apps", "write").body(json!({"name": "new"})),
         route("GET", "/apps/{app_id}", "read"),
         route("PATCH", "/apps/{app_id}", "write").body(json!({"name": "changed"})),
+        route("PUT", "/apps/{app_id}/logo", "write").body(json!("no picture")).ends("invalid_logo"),
+        route("DELETE", "/apps/{app_id}/logo", "write").ends("logo_not_found"),
         route("POST", "/apps/{app_id}/archive", "write"),
         route("POST", "/apps/{app_id}/unarchive", "write"),
         route("GET", "/apps/{app_id}/audit", "read"),
@@ -250,7 +258,10 @@ async fn every_route_opens_with_exactly_the_permission_that_it_needs() {
             }
         }
         let answer = world.vault.client(&enough).send(route.method, &path, body).await;
-        assert!(matches!(answer.status, 200 | 201), "{} {path}: {}", route.method, answer.text);
+        match route.ends {
+            Some(code) => assert_eq!(answer.text_at("error"), code, "{} {path}", route.method),
+            None => assert!(matches!(answer.status, 200 | 201), "{} {path}: {}", route.method, answer.text),
+        }
     }
 }
 
@@ -388,6 +399,10 @@ async fn nothing_changes_that_cannot_be_recorded() {
         let nothing = UNDONE.iter().find(|(undoing, ..)| route.path.ends_with(undoing));
         if let Some((.., code)) = nothing {
             answer.refused(409, code);
+            continue;
+        }
+        if let Some(code) = route.ends {
+            assert_eq!(answer.text_at("error"), code);
             continue;
         }
         assert_eq!(answer.headers["retry-after"], "1");

@@ -22,9 +22,27 @@ pub struct AppView {
     pub name: String,
     pub description: Option<String>,
     pub website_url: Option<String>,
+    /// Where users turn to with concerns; shown in the Wallet.
+    pub support_email: Option<String>,
+    /// `#rrggbb`. The Wallet and Connect draw with what contrasts enough of it.
+    pub color: Option<String>,
+    /// `#rrggbb`, for dark backgrounds; absent: `color`.
+    pub color_dark: Option<String>,
+    pub logo: Option<LogoView>,
+    /// The Wallet's sign-in page offers the app to everybody.
+    pub wallet_listed: bool,
     pub status: AppStatus,
     pub archived_at: Option<Timestamp>,
     pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LogoView {
+    /// Where anybody can get it. Another logo has another address.
+    pub url: String,
+    /// `image/png`, `image/jpeg` or `image/webp`.
+    pub content_type: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -52,6 +70,16 @@ pub struct UpdateApp {
     pub description: Option<Option<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub website_url: Option<Option<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub support_email: Option<Option<String>>,
+    /// `#rrggbb`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub color: Option<Option<String>>,
+    /// `#rrggbb`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub color_dark: Option<Option<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wallet_listed: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
