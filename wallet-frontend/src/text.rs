@@ -12,6 +12,9 @@ use crate::{
     visible::{visible, visible_line},
 };
 
+/// Those of the activity and of a grant's page.
+pub mod record;
+
 /// What the texts are written in (BCP 47); dates and numbers follow the browser's region in this language.
 pub const LANGUAGE: &str = "en";
 

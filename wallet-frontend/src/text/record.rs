@@ -107,3 +107,86 @@ pub fn provider_error(status: u16) -> &'static str {
 }
 
 pub const BYTES: &str = "{n} bytes";
+
+// A row.
+pub const AGENT: &str = "agent {agent}";
+pub const HTTP: &str = "HTTP {status}";
+pub const NO_ADDRESS: &str = "(no address)";
+pub const NO_REASON: &str = "No reason was given.";
+pub const SHOW_ALL: &str = "Show all";
+pub const SHOW_LESS: &str = "Show less";
+pub const DETAILS_OF: &str = "Details: {what}, {time}";
+pub const TIME: &str = "Time";
+pub const ADDRESS: &str = "Address";
+pub const CODE: &str = "Code";
+pub const SENT: &str = "Sent";
+pub const RECEIVED: &str = "Received";
+pub const CALLER: &str = "Called by";
+pub const CONTEXT: &str = "Context";
+pub const LABEL: &str = "Name";
+pub const RECORD_ID: &str = "Entry";
+pub const CONNECTION: &str = "Connection";
+pub const OPEN_GRANT: &str = "Open details and history";
+
+// The feed.
+pub const TODAY: &str = "Today";
+pub const YESTERDAY: &str = "Yesterday";
+pub const END: &str = "That is everything. Entries are kept for 400 days.";
+pub const FULL: &str = "This page goes no further. For older entries choose dates, or download them.";
+pub const PAUSED: &str = "Nothing was found among the newer entries. Older ones have not been searched yet.";
+pub const FURTHER: &str = "Search older entries";
+pub const NOTHING_TITLE: &str = "Nothing was done yet";
+pub const NOTHING: &str = "Each time an app acts for you, it is written down here: what it did, when, and the reason that it \
+                           gave, in its own words.";
+pub const NO_MATCH: &str = "Nothing on the record fits this search and these filters.";
+
+pub fn all(rows: &str) -> String {
+    fill("{n} entries, all that there are", &[("n", rows)])
+}
+
+pub fn newest(rows: &str) -> String {
+    fill("The newest {n} entries; more follow further down", &[("n", rows)])
+}
+
+// The page.
+pub const LEDE: &str = "What apps and agents did for you, and the reason that they gave.";
+pub const SEARCH_LABEL: &str = "Activity";
+pub const SEARCH: &str = "Search reasons, addresses and providers";
+pub const SEARCH_HINT: &str = "Search";
+pub const FILTERS: &str = "Filters";
+pub const DOWNLOAD: &str = "Download CSV";
+pub const FROM: &str = "From";
+pub const TO: &str = "To";
+pub const APP: &str = "App";
+pub const PROVIDER: &str = "Provider";
+pub const AGENT_FIELD: &str = "Agent";
+pub const OUTCOME: &str = "Outcome";
+pub const SHOW: &str = "Show";
+pub const ALL_PROVIDERS: &str = "All providers";
+pub const ALL_AGENTS: &str = "All agents";
+pub const ALL_OUTCOMES: &str = "All outcomes";
+pub const EVERYTHING: &str = "Everything";
+pub const ONLY_CALLS: &str = "Calls only";
+/// In the order of the API's names.
+pub const OUTCOMES: [&str; 6] =
+    ["Succeeded", "Refused by the vault", "Provider's error", "No answer", "Vault's error", "Stopped"];
+
+// The chart.
+pub const CHART: &str = "Calls per day";
+pub const CHART_LABEL: &str = "Calls per day over the last 30 days. Arrow keys go from day to day.";
+pub const NOT_SUCCEEDED: &str = "Did not succeed";
+pub const AS_TABLE: &str = "As a table";
+pub const DAY: &str = "Day";
+pub const ALL_CALLS: &str = "Calls";
+pub const CALL: &str = "call";
+pub const CALLS: &str = "calls";
+pub const CALLS_FAILED: &str = "{calls}, {failed} did not succeed";
+pub const DAY_WHOLE: &str = "{day}: {calls}";
+pub const DAY_PARTLY: &str = "{day}: at least {calls}";
+pub const SHOW_DAY: &str = "{day}. Show this day.";
+pub const NOT_COUNTED: &str = "not counted";
+pub const NOT_COUNTED_ANY: &str = "The calls could not be counted.";
+pub const AT_LEAST: &str = "at least {n}";
+pub const COUNTING: &str = "{calls} so far, counting …";
+pub const COUNTED: &str = "{calls} in 30 days";
+pub const COUNTED_SINCE: &str = "{calls} counted; days before {day} have too many to count here";

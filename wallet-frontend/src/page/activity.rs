@@ -1,0 +1,48 @@
+//! What was done for the person: a chart, filters, and every row of the record.
+
+pub mod chart;
+mod controls;
+pub mod day;
+mod dom;
+mod entry;
+mod feed;
+mod filter;
+mod heights;
+mod list;
+mod plot;
+mod record;
+mod row;
+mod words;
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
+
+pub use self::{dom::el, feed::Feed, filter::Filter};
+use crate::{text, ui::Head};
+use controls::Controls;
+use plot::Plot;
+
+#[component]
+pub fn Activity() -> impl IntoView {
+    let query = use_query_map();
+    let navigate = use_navigate();
+    let filter = Memo::new(move |_| query.with(|query| Filter::read(|name| query.get(name))));
+    let filter = Signal::from(filter);
+    let turn = RwSignal::new(0_u32);
+    let change = Callback::new(move |(replace, filter): (bool, Filter)| {
+        let options = NavigateOptions { replace, scroll: false, ..NavigateOptions::default() };
+        navigate(&format!("/activity{}", filter.write()), options);
+    });
+    let pick = Callback::new(move |day| {
+        change.run((false, Filter { from: Some(day), to: Some(day), ..filter.get_untracked() }));
+    });
+    view! {
+        <Head title=text::frame::ACTIVITY lede=Signal::stored(text::record::LEDE.to_owned()) />
+        <Plot filter turn pick />
+        <Controls filter change refresh=move |()| turn.update(|turn| *turn += 1) />
+        <Feed filter turn clear=Callback::new(move |()| change.run((false, Filter::default()))) />
+    }
+}

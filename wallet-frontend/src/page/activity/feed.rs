@@ -1,0 +1,111 @@
+//! The feed: the list, and around it what is on its way, failed or over.
+
+use std::rc::Rc;
+
+use leptos::{ev, html, prelude::*};
+
+use super::{
+    day::Day,
+    filter::Filter,
+    list::{List, Phase},
+    words::Cast,
+};
+use crate::{
+    format,
+    state::use_overview,
+    text,
+    ui::{Button, Empty, ErrorBox, Shape, Skeleton},
+};
+
+/// All that the filter selects, newest first. `clear` is offered where the filters leave nothing.
+#[component]
+pub fn Feed(filter: Signal<Filter>, turn: RwSignal<u32>, #[prop(optional)] clear: Option<Callback<()>>) -> impl IntoView {
+    let overview = use_overview();
+    overview.want();
+    let place = NodeRef::<html::Div>::new();
+    let told = RwSignal::new((Phase::Loading, 0_usize));
+    let list = StoredValue::new_local(None::<Rc<List>>);
+    let with = move |act: fn(&Rc<List>)| {
+        list.try_with_value(|list| list.as_ref().map(act));
+    };
+
+    Effect::new(move || {
+        if let Some(place) = place.get() {
+            let made = list.with_value(Clone::clone).unwrap_or_else(|| List::new((*place).clone().into(), Box::new(told)));
+            list.set_value(Some(Rc::clone(&made)));
+            turn.track();
+            made.restart(filter.get().query(Day::begins));
+        }
+    });
+    Effect::new(move || {
+        let cast = Cast(overview.ok());
+        if place.get().is_some() {
+            list.with_value(|list| list.as_ref().map(|list| list.name(cast)));
+        }
+    });
+    let scroll = window_event_listener(ev::scroll, move |_| with(List::draw_soon));
+    let resize = window_event_listener(ev::resize, move |_| with(List::draw_soon));
+    on_cleanup(move || {
+        scroll.remove();
+        resize.remove();
+        with(|list| list.leave());
+    });
+
+    let phase = Memo::new(move |_| told.get().0);
+    let any = Memo::new(move |_| told.get().1 > 0);
+    let summary = Memo::new(move |last: Option<&String>| match told.get() {
+        (Phase::Loading, 0) => String::new(),
+        // Said once: that more rows came while one scrolls is no news.
+        (Phase::Ready | Phase::Loading, _) if last.is_some_and(|last| !last.is_empty()) => last.cloned().unwrap_or_default(),
+        (Phase::Done, rows) => text::record::all(&format::number(rows as u64)),
+        (_, rows) => text::record::newest(&format::number(rows as u64)),
+    });
+    let resume = Callback::new(move |()| with(List::resume));
+    view! {
+        <div class="feed">
+            <p class="unseen" role="status">{move || summary.get()}</p>
+            <div
+                class="days"
+                node_ref=place
+                on:click=move |event| {
+                    list.with_value(|list| list.as_ref().map(|list| list.clicked(&event)));
+                }
+            ></div>
+            {move || {
+                let any = any.get();
+                match phase.get() {
+                    Phase::Loading | Phase::Ready => view! { <Skeleton cards={if any { 2 } else { 6 }} /> }.into_any(),
+                    Phase::Failed(error) => view! { <ErrorBox error on_retry=resume /> }.into_any(),
+                    Phase::Paused => paused(resume).into_any(),
+                    Phase::Full => view! { <p class="feed-end">{text::record::FULL}</p> }.into_any(),
+                    Phase::Done if any => view! { <p class="feed-end">{text::record::END}</p> }.into_any(),
+                    Phase::Done => nothing(filter.get().is_empty(), clear).into_any(),
+                }
+            }}
+        </div>
+    }
+}
+
+fn paused(resume: Callback<()>) -> impl IntoView {
+    view! {
+        <div class="feed-end">
+            <p>{text::record::PAUSED}</p>
+            <Button on_press=resume>{text::record::FURTHER}</Button>
+        </div>
+    }
+}
+
+fn nothing(unfiltered: bool, clear: Option<Callback<()>>) -> AnyView {
+    if unfiltered {
+        return view! {
+            <Empty title=text::record::NOTHING_TITLE body=text::record::NOTHING shape=Shape::Activity />
+        }
+        .into_any();
+    }
+    view! {
+        <Empty title=text::connections::NO_MATCH_TITLE body=text::record::NO_MATCH shape=Shape::Search>
+            {clear.map(|clear| view! { <Button on_press=clear>{text::connections::CLEAR}</Button> })}
+        </Empty>
+    }
+    .into_any()
+}

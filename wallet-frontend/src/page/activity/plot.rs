@@ -1,0 +1,334 @@
+//! The chart of calls per day, drawn: bars for the eye, a readout for pointer and keyboard, a table for who prefers one.
+
+use std::cell::RefCell;
+
+use leptos::{ev::KeyboardEvent, html, prelude::*, task::spawn_local};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, Event, HtmlElement};
+
+use super::{
+    chart::{Calendar, DAYS, MAX_ANSWERS, Sum, bars},
+    day::Day,
+    dom::{add, el, say, set, svg},
+    filter::Filter,
+};
+use crate::{
+    api, format,
+    text::record::{self as text, fill},
+};
+
+/// The bars' height in CSS pixels.
+const HEIGHT: f64 = 96.0;
+/// Above the bars, for the scale's number.
+const ABOVE: f64 = 14.0;
+
+/// `pick` is told of a day that was pressed. The chart follows the filter, but for its days and its outcome.
+#[component]
+pub fn Plot(filter: Signal<Filter>, turn: RwSignal<u32>, pick: Callback<Day>) -> impl IntoView {
+    let calendar = RwSignal::new(Calendar::new(Day::of(format::browser_now())));
+    let under_way = RwSignal::new(true);
+    let pointed = RwSignal::new(None::<usize>);
+    let place = NodeRef::<html::Div>::new();
+    let table = NodeRef::<html::Div>::new();
+    let asked = Memo::new(move |_| {
+        let filter = filter.get();
+        Filter { from: None, to: None, outcome: None, event: None, ..filter }
+    });
+    let run = StoredValue::new(0_u32);
+    Effect::new(move || {
+        turn.track();
+        run.update_value(|run| *run += 1);
+        count(asked.get(), calendar, under_way, run, run.get_value());
+    });
+    Effect::new(move || {
+        if let Some(place) = place.get() {
+            calendar.with(|calendar| draw(&place, calendar));
+        }
+    });
+    let readout = move || match pointed.get() {
+        Some(day) => calendar.with(|calendar| told(calendar, day)),
+        None => calendar.with(|calendar| overall(calendar, under_way.get())),
+    };
+    let press = move |event: &Event| {
+        if let Some(day) = day_of(event) {
+            calendar.with_untracked(|calendar| pick.run(calendar.day(day)));
+        }
+    };
+    view! {
+        <figure class="card plot">
+            <figcaption class="plot-head">
+                <h2 class="plot-title">{text::CHART}</h2>
+                <p class="plot-readout">{readout}</p>
+            </figcaption>
+            <div
+                class="plot-bars"
+                node_ref=place
+                on:pointerover=move |event| pointed.set(day_of(&event))
+                on:pointerleave=move |_| pointed.set(None)
+                on:focusin=move |event| pointed.set(day_of(&event))
+                on:focusout=move |_| pointed.set(None)
+                on:click=move |event| press(&event)
+                on:keydown=move |event| {
+                    if matches!(event.key().as_str(), "Enter" | " ") {
+                        event.prevent_default();
+                        press(&event);
+                    } else {
+                        walk(&event);
+                    }
+                }
+            ></div>
+            <div class="plot-foot">
+                <p class="plot-legend" aria-hidden="true">
+                    <span class={"plot-key good"}></span>
+                    {text::SUCCEEDED}
+                    <span class={"plot-key bad"}></span>
+                    {text::NOT_SUCCEEDED}
+                </p>
+                <details
+                    class="plot-table"
+                    on:toggle=move |_| {
+                        if let Some(table) = table.get_untracked() {
+                            calendar.with_untracked(|calendar| tabulate(&table, calendar));
+                        }
+                    }
+                >
+                    <summary>{text::AS_TABLE}</summary>
+                    <div node_ref=table class="plot-scroll"></div>
+                </details>
+            </div>
+        </figure>
+    }
+}
+
+/// Asks until all days are counted, or as often as is bearable.
+fn count(filter: Filter, into: RwSignal<Calendar>, under_way: RwSignal<bool>, run: StoredValue<u32>, mine: u32) {
+    let fresh = Calendar::new(Day::of(format::browser_now()));
+    let query = filter.query(Day::begins);
+    let mut query =
+        alter_api_types::wallet::ActivityQuery { since: fresh.first.begins(), event: Some("call".to_owned()), ..query };
+    under_way.set(true);
+    spawn_local(async move {
+        let mut calendar = fresh;
+        for _ in 0..MAX_ANSWERS {
+            let answer = api::counts(&query).await;
+            if run.try_get_value() != Some(mine) {
+                return;
+            }
+            let Ok(answer) = answer else { break };
+            calendar.add(&answer, day_at);
+            into.set(calendar.clone());
+            query.cursor = answer.next_cursor;
+            if query.cursor.is_none() {
+                break;
+            }
+        }
+        into.set(calendar);
+        under_way.set(false);
+    });
+}
+
+/// The day of an instant. Half hours come sorted, so that most are of the day of the one before: the calendar is asked once a
+/// day.
+fn day_at(at: jiff::Timestamp) -> Day {
+    thread_local! {
+        static LAST: RefCell<Option<(i64, i64, Day)>> = const { RefCell::new(None) };
+    }
+    let second = at.as_second();
+    let known = LAST.with_borrow(|last| last.filter(|(from, to, _)| (*from..*to).contains(&second)));
+    if let Some((_, _, day)) = known {
+        return day;
+    }
+    let day = Day::of(at);
+    if let (Some(from), Some(to)) = (day.begins(), day.plus(1).begins()) {
+        LAST.set(Some((from.as_second(), to.as_second(), day)));
+    }
+    day
+}
+
+fn draw(place: &HtmlElement, calendar: &Calendar) {
+    // Redrawn as numbers come in: who stands on a bar goes on standing there.
+    let held = leptos::prelude::document().active_element().filter(|it| place.contains(Some(it))).and_then(|it| number(&it));
+    let first = place.query_selector("[tabindex='0']").ok().flatten().and_then(|it| number(&it)).unwrap_or(DAYS - 1);
+    place.set_text_content(None);
+    let top = calendar.top();
+    let drawing = svg("svg", "plot-drawing");
+    set(&drawing, "role", "group");
+    set(&drawing, "aria-label", text::CHART_LABEL);
+    add(&drawing, &hatch());
+    for (share, value) in [(1.0, top), (0.5, top / 2)] {
+        let y = ABOVE + HEIGHT * (1.0 - share);
+        let line = svg("line", "plot-line");
+        for (name, at) in [("x1", "0"), ("x2", "100%")] {
+            set(&line, name, at);
+        }
+        set(&line, "y1", &y.to_string());
+        set(&line, "y2", &y.to_string());
+        add(&drawing, &line);
+        let number = svg("text", "plot-number");
+        set(&number, "x", "0");
+        set(&number, "y", &(y - 3.0).to_string());
+        set(&number, "aria-hidden", "true");
+        number.set_text_content(Some(&format::number(u64::from(value))));
+        add(&drawing, &number);
+    }
+    for (index, sum) in calendar.sums.iter().enumerate() {
+        add(&drawing, &bar(calendar, index, *sum, top, index == held.unwrap_or(first)));
+    }
+    add(place, &drawing);
+    let axis = el("div", "plot-axis");
+    set(&axis, "aria-hidden", "true");
+    for index in [0, DAYS / 2, DAYS - 1] {
+        let day = calendar.day(index).noon().map(format::short_date).unwrap_or_default();
+        say(&axis, "span", "", if index == DAYS - 1 { text::TODAY } else { &day });
+    }
+    add(place, &axis);
+    if let Some(held) = held {
+        focus(place, held);
+    }
+}
+
+fn bar(calendar: &Calendar, index: usize, sum: Sum, top: u32, reachable: bool) -> Element {
+    let group = svg("g", "plot-day");
+    set(&group, "role", "button");
+    set(&group, "tabindex", if reachable { "0" } else { "-1" });
+    set(&group, "data-day", &index.to_string());
+    set(&group, "aria-label", &fill(text::SHOW_DAY, &[("day", &told(calendar, index))]));
+    let width = 100.0 / DAYS as f64;
+    let left = width * index as f64;
+    let rect = |class: &str, inset: f64, y: f64, height: f64| {
+        let rect = svg("rect", class);
+        set(&rect, "x", &format!("{:.3}%", left + width * inset));
+        set(&rect, "width", &format!("{:.3}%", width * (1.0 - 2.0 * inset)));
+        set(&rect, "y", &format!("{y:.1}"));
+        set(&rect, "height", &format!("{height:.1}"));
+        add(&group, &rect);
+    };
+    rect("plot-hit", 0.0, ABOVE, HEIGHT);
+    if !calendar.is_known(index) {
+        rect("plot-unknown", 0.18, ABOVE + HEIGHT - 8.0, 8.0);
+    }
+    let (good, bad) = bars(sum, top, HEIGHT);
+    rect("plot-good", 0.18, ABOVE + HEIGHT - good, good);
+    rect("plot-bad", 0.18, ABOVE + HEIGHT - good - bad, bad);
+    group
+}
+
+/// Stripes, by which failures are told apart without colour.
+fn hatch() -> Element {
+    let defs = svg("defs", "");
+    for (id, class) in [("plot-stripes", "plot-stripe"), ("plot-dots", "plot-dotted")] {
+        let pattern = svg("pattern", "");
+        for (name, value) in [
+            ("id", id),
+            ("width", "5"),
+            ("height", "5"),
+            ("patternUnits", "userSpaceOnUse"),
+            ("patternTransform", "rotate(45)"),
+        ] {
+            set(&pattern, name, value);
+        }
+        for (part, width) in [("plot-ground", "5"), (class, "2")] {
+            let rect = svg("rect", part);
+            set(&rect, "width", width);
+            set(&rect, "height", "5");
+            add(&pattern, &rect);
+        }
+        add(&defs, &pattern);
+    }
+    defs
+}
+
+/// `9 March: 12 calls, 2 did not succeed`.
+fn told(calendar: &Calendar, index: usize) -> String {
+    let day = calendar.day(index).noon().map(format::long_date).unwrap_or_default();
+    let sum = calendar.sums.get(index).copied().unwrap_or_default();
+    let known = calendar.is_known(index);
+    let words = if known || sum.calls > 0 { calls(sum) } else { text::NOT_COUNTED.to_owned() };
+    let template = if !known && sum.calls > 0 { text::DAY_PARTLY } else { text::DAY_WHOLE };
+    fill(template, &[("day", &day), ("calls", &words)])
+}
+
+fn overall(calendar: &Calendar, under_way: bool) -> String {
+    let words = calls(calendar.total());
+    if under_way {
+        return fill(text::COUNTING, &[("calls", &words)]);
+    }
+    if calendar.is_whole() {
+        return fill(text::COUNTED, &[("calls", &words)]);
+    }
+    match calendar.known_from.and_then(Day::noon) {
+        Some(from) => fill(text::COUNTED_SINCE, &[("calls", &words), ("day", &format::date(from))]),
+        None => text::NOT_COUNTED_ANY.to_owned(),
+    }
+}
+
+fn calls(sum: Sum) -> String {
+    let all = crate::text::count(sum.calls as usize, text::CALL, text::CALLS);
+    if sum.failed == 0 {
+        return all;
+    }
+    fill(text::CALLS_FAILED, &[("calls", &all), ("failed", &format::number(u64::from(sum.failed)))])
+}
+
+fn tabulate(place: &HtmlElement, calendar: &Calendar) {
+    place.set_text_content(None);
+    let table = el("table", "");
+    let head = el("tr", "");
+    for name in [text::DAY, text::ALL_CALLS, text::NOT_SUCCEEDED] {
+        set(&say(&head, "th", "", name), "scope", "col");
+    }
+    add(&table, &head);
+    for index in (0..DAYS).rev() {
+        let row = el("tr", "");
+        let day = calendar.day(index).noon().map(format::date).unwrap_or_default();
+        set(&say(&row, "th", "", &day), "scope", "row");
+        let sum = calendar.sums.get(index).copied().unwrap_or_default();
+        let cell = |count: u32| match (calendar.is_known(index), count) {
+            (true, count) => format::number(u64::from(count)),
+            (false, 0) => text::NOT_COUNTED.to_owned(),
+            (false, count) => fill(text::AT_LEAST, &[("n", &format::number(u64::from(count)))]),
+        };
+        say(&row, "td", "", &cell(sum.calls));
+        say(&row, "td", "", &cell(sum.failed));
+        add(&table, &row);
+    }
+    add(place, &table);
+}
+
+/// The day that an event is about.
+fn day_of(event: &Event) -> Option<usize> {
+    let target = event.target()?.dyn_into::<Element>().ok()?;
+    number(&target.closest("[data-day]").ok().flatten()?)
+}
+
+fn number(bar: &Element) -> Option<usize> {
+    bar.get_attribute("data-day")?.parse().ok()
+}
+
+/// Arrow keys go from day to day; Tab goes past the chart.
+fn walk(event: &KeyboardEvent) {
+    let Some(day) = day_of(event) else { return };
+    let next = match event.key().as_str() {
+        "ArrowLeft" => day.saturating_sub(1),
+        "ArrowRight" => (day + 1).min(DAYS - 1),
+        "Home" => 0,
+        "End" => DAYS - 1,
+        _ => return,
+    };
+    event.prevent_default();
+    let place = event.current_target().and_then(|place| place.dyn_into::<HtmlElement>().ok());
+    if let Some(place) = place {
+        if let Ok(Some(old)) = place.query_selector("[tabindex='0']") {
+            set(&old, "tabindex", "-1");
+        }
+        focus(&place, next);
+    }
+}
+
+fn focus(place: &HtmlElement, day: usize) {
+    if let Ok(Some(bar)) = place.query_selector(&format!("[data-day='{day}']")) {
+        set(&bar, "tabindex", "0");
+        // An element of SVG takes the focus as one of HTML does.
+        let _ = bar.unchecked_into::<HtmlElement>().focus();
+    }
+}

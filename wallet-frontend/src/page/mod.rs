@@ -1,0 +1,17 @@
+//! The pages.
+
+mod activity;
+mod approvals;
+mod apps;
+mod connections;
+mod grant;
+mod not_found;
+mod sign_in;
+
+pub use activity::Activity;
+pub use approvals::Approvals;
+pub use apps::Apps;
+pub use connections::Connections;
+pub use grant::Grant;
+pub use not_found::NotFound;
+pub use sign_in::SignIn;
