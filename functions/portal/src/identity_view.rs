@@ -8,7 +8,10 @@ use alter_domain::{
     flow::identity::{Member, webhook_address},
     model::{Deprovision, IdentityProvider, UserState, WebhookKind, WebhookProof},
     oidc::{ClaimNames, Discovered, IdpKind},
+    web::grants::surface,
 };
+
+use crate::PortalState;
 
 pub(crate) fn discovered(found: Discovered) -> DiscoveredView {
     DiscoveredView {
@@ -34,8 +37,9 @@ pub(crate) fn discovered(found: Discovered) -> DiscoveredView {
     }
 }
 
-/// `public_url`: where people are sent back to, without a slash at its end.
-pub(crate) fn identity_provider(idp: IdentityProvider, public_url: &str) -> IdentityProviderView {
+/// With the addresses at which it sends people back.
+pub(crate) fn identity_provider(idp: IdentityProvider, portal: &PortalState) -> IdentityProviderView {
+    let PortalState { public_url, wallet_url, .. } = portal;
     IdentityProviderView {
         idp_id: idp.id,
         app_id: idp.app_id,
@@ -56,8 +60,8 @@ pub(crate) fn identity_provider(idp: IdentityProvider, public_url: &str) -> Iden
         token_endpoint: idp.endpoints.token,
         end_session_endpoint: idp.endpoints.end_session,
         sdk_redirect_uri: format!("{public_url}/sdk/auth/callback"),
-        wallet_redirect_uri: format!("{public_url}/api/auth/callback"),
-        wallet_logout_uri: format!("{public_url}/sign-in"),
+        wallet_redirect_uri: format!("{wallet_url}/api/auth/callback"),
+        wallet_logout_uri: format!("{wallet_url}/sign-in"),
         created_at: idp.created_at,
         updated_at: idp.updated_at,
     }
@@ -105,7 +109,7 @@ pub(crate) fn user(member: Member, task: Option<Deprovision>) -> UserView {
         name: user.name,
         status,
         status_since: since.map(|(at, _)| at),
-        status_from: since.map(|(_, from)| crate::view::surface(from)),
+        status_from: since.map(|(_, from)| surface(from)),
         groups: membership.groups.into_iter().collect(),
         roles: membership.roles.into_iter().collect(),
         created_at: membership.created_at,

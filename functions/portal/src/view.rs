@@ -3,10 +3,10 @@
 use alter_api_types::{
     SecretText,
     portal::{
-        AgentStatus, AgentView, AppStatus, AppView, ConnectionView, CredentialType, GrantKind,
-        GrantPolicyView, GrantStatus, GrantView, HeaderView, InjectionRuleView, InjectionView, KeyStatus,
-        KeyView, LogoView, Page, Permission, PrincipalView, ProviderRevocation, RevocationStatus, RuleTarget,
-        SecretView, Surface, TemplateField, TemplateView, TokenStatus, TokenView,
+        AgentStatus, AgentView, AppStatus, AppView, ConnectionView, CredentialType, GrantPolicyView,
+        GrantView, HeaderView, InjectionRuleView, InjectionView, KeyStatus, KeyView, LogoView, Page,
+        Permission, PrincipalView, RuleTarget, SecretView, TemplateField, TemplateView, TokenStatus,
+        TokenView,
     },
 };
 use alter_domain::{
@@ -14,11 +14,12 @@ use alter_domain::{
     flow::{Connected, wallet::logo_path},
     inject::{self, DefaultHeaders, Injection, Target},
     model::{
-        self, Agent, AgentState, ApiKey, App, AppState, ConnectionState, Grant, GrantSource, GrantState,
-        KeyHolder, KeyProblem, KeyState, ManagedSecret, OperatorToken, Principal, Receipt,
+        self, Agent, AgentState, ApiKey, App, AppState, ConnectionState, Grant, GrantState, KeyHolder,
+        KeyProblem, KeyState, ManagedSecret, OperatorToken, Principal,
     },
     repo::Listed,
     secret::Secret,
+    web::grants::{kind, provider_revocation, status, surface},
 };
 use jiff::Timestamp;
 
@@ -178,11 +179,7 @@ pub(crate) fn template(template: &Template) -> TemplateView {
 
 /// A grant on a connection is shown with it; see [`connection`].
 pub(crate) fn grant(grant: Grant, last_used_at: Option<Timestamp>, now: Timestamp) -> GrantView {
-    let status = match grant.status(now) {
-        model::GrantStatus::Active => GrantStatus::Active,
-        model::GrantStatus::Expired => GrantStatus::Expired,
-        model::GrantStatus::Revoked => GrantStatus::Revoked,
-    };
+    let status = status(grant.status(now));
     let (revoked_at, revoked_from, revoke_reason) = match grant.state {
         GrantState::Active => (None, None, None),
         GrantState::Revoked { at, from, reason } => (Some(at), Some(surface(from)), reason),
@@ -190,10 +187,7 @@ pub(crate) fn grant(grant: Grant, last_used_at: Option<Timestamp>, now: Timestam
     GrantView {
         grant_id: grant.id,
         app_id: grant.app_id,
-        kind: match grant.source {
-            GrantSource::ManagedSecret { .. } => GrantKind::ManagedSecret,
-            GrantSource::OAuth { .. } => GrantKind::Oauth,
-        },
+        kind: kind(grant.source),
         secret_id: grant.source.secret_id(),
         connection_id: grant.source.connection_id(),
         provider_id: grant.provider_id,
@@ -235,28 +229,6 @@ pub(crate) fn connection(connected: &Connected) -> ConnectionView {
             ConnectionState::Revoked { receipt, .. } => Some(provider_revocation(receipt)),
             ConnectionState::Active | ConnectionState::Broken { .. } => None,
         },
-    }
-}
-
-fn provider_revocation(receipt: &Receipt) -> ProviderRevocation {
-    let (status, at, reason) = match receipt {
-        Receipt::Pending => (RevocationStatus::Pending, None, None),
-        Receipt::Revoked { at } => (RevocationStatus::Revoked, Some(*at), None),
-        Receipt::NotSupported => (RevocationStatus::NotSupported, None, None),
-        Receipt::Superseded { at } => (RevocationStatus::Superseded, Some(*at), None),
-        Receipt::Failed { at, reason } => (RevocationStatus::Failed, Some(*at), Some(reason.clone())),
-    };
-    ProviderRevocation { status, at, reason }
-}
-
-pub(crate) fn surface(surface: model::Surface) -> Surface {
-    match surface {
-        model::Surface::Sdk => Surface::Sdk,
-        model::Surface::Portal => Surface::Portal,
-        model::Surface::Wallet => Surface::Wallet,
-        model::Surface::Webhook => Surface::Webhook,
-        model::Surface::Connect => Surface::Connect,
-        model::Surface::Vault => Surface::Vault,
     }
 }
 

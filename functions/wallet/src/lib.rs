@@ -5,10 +5,15 @@
 
 mod access;
 mod activity;
+mod input;
+mod approvals;
+mod extract;
+mod grants;
 mod logo;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod session;
+mod view;
 
 use std::sync::Arc;
 
@@ -19,6 +24,14 @@ use axum::{Router, routing};
 pub fn router(service: WalletService) -> Router {
     Router::new()
         .route("/wallet/api/session", routing::get(session::show))
+        .route("/wallet/api/sign-in", routing::get(session::offer))
+        .route("/wallet/api/sign-out", routing::post(session::sign_out))
+        .route("/wallet/api/overview", routing::get(grants::overview))
+        .route("/wallet/api/grants/{grant_id}", routing::get(grants::show))
+        .route("/wallet/api/grants/{grant_id}/revoke", routing::post(grants::revoke))
+        .route("/wallet/api/grants/{grant_id}/extend", routing::post(grants::extend))
+        .route("/wallet/api/approvals", routing::get(approvals::list))
+        .route("/wallet/api/approvals/{approval_id}/decide", routing::post(approvals::decide))
         .route("/wallet/api/activity", routing::get(activity::page))
         .route("/wallet/api/activity/counts", routing::get(activity::counts))
         .route("/wallet/api/activity/export", routing::get(activity::export))

@@ -85,6 +85,11 @@ pub enum Error {
     WalletSessionRequired,
     #[error("The request does not come from the Wallet's own page.")]
     CsrfFailed,
+    #[error("Too many requests from this address. Try again in a moment.")]
+    TooManyRequests {
+        /// Seconds until the next one is welcome.
+        retry_after: u32,
+    },
     #[error("The webhook's delivery does not prove where it comes from.")]
     WebhookUnauthorized,
     #[error("The operator token is not valid.")]
@@ -111,6 +116,9 @@ pub enum Error {
     },
     #[error("The grant was revoked.")]
     GrantRevoked { grant_id: GrantId },
+    /// Its holder sees it and may use it, and it is for others too: only the operator ends it.
+    #[error("The grant is a group's; only the app's operator ends it.")]
+    GrantNotYoursToRevoke,
     #[error("The grant has expired.")]
     GrantExpired { grant_id: GrantId, provider_id: String },
     /// The provider refused the refresh token: the user has to connect again, and the grant keeps its id.
@@ -158,6 +166,11 @@ impl Error {
 
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::Conflict { code, message: message.into() }
+    }
+
+    /// The Wallet's answer where no more time is to be had.
+    pub fn grant_not_extendable() -> Self {
+        Self::conflict("grant_not_extendable", "The grant's expiry is not yours to change, or is at its maximum.")
     }
 
     pub fn grant_not_found() -> Self {

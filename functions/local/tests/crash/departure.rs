@@ -215,8 +215,8 @@ fn seed(data: &Path, app: &App, people: usize) -> Seeded {
                 created_at: now,
                 updated_at: now,
             };
-            let ops =
-                vec![Users::create_op(&user).unwrap(), Users::create_membership_op(&membership).unwrap()];
+            let mut ops = vec![Users::create_op(&user).unwrap()];
+            ops.extend(Users::create_membership_ops(&membership).unwrap());
             table.transact(ops).await.unwrap();
             users.push(user);
         }

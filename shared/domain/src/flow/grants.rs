@@ -14,11 +14,11 @@ use super::{
 use crate::{
     error::{Error, Result},
     model::{
-        Actor, EventKind, Grant, GrantPolicy, GrantRef, GrantSource, GrantState, ManagedSecret, Principal,
+        Actor, ActorKind, EventKind, Grant, GrantPolicy, GrantRef, GrantSource, GrantState, ManagedSecret, Principal,
         Surface, label,
     },
     port::Op,
-    repo::{Grants, IdentityProviders, ManagedSecrets, Stored, Users},
+    repo::{Connections, Grants, IdentityProviders, ManagedSecrets, Stored, Users},
     state::Ports,
 };
 
@@ -160,9 +160,7 @@ pub(super) async fn end_grant(
     actor: Actor,
     surface: Surface,
 ) -> Result<(Grant, Option<RevocationId>)> {
-    if reason.as_ref().is_some_and(|reason| reason.len() > 2048) {
-        return Err(Error::field("invalid_reason", "A reason has at most 2048 bytes."));
-    }
+    check_reason(reason.as_deref())?;
     // Two clicks at once, or a refresh in between: one write wins, the other reads again.
     for _ in 0..ATTEMPTS {
         let now = ports.clock.now();
@@ -175,7 +173,7 @@ pub(super) async fn end_grant(
             actor: actor.clone(),
             surface,
             grant: Some(GrantRef::from(&revoked.value)),
-            user_id: None,
+            user_id: concerned(ports, &revoked.value, &actor).await?,
             detail: reason.iter().map(|reason| ("reason".to_owned(), reason.clone())).collect(),
         };
         let end = async {
@@ -201,6 +199,32 @@ pub(super) async fn end_grant(
         }
     }
     Err(Error::Throttled)
+}
+
+/// Whether a reason may be kept with a grant that ends.
+pub(super) fn check_reason(reason: Option<&str>) -> Result<()> {
+    match reason {
+        Some(reason) if reason.len() > 2048 => {
+            Err(Error::field("invalid_reason", "A reason has at most 2048 bytes."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The user on whose record a grant's end stands where the grant itself does not say: whose connection an agent used. A user's own
+/// act says who it was besides.
+async fn concerned(ports: &Ports, grant: &Grant, actor: &Actor) -> Result<Option<UserId>> {
+    match (&grant.principal, grant.source.connection_id()) {
+        (Principal::User { user_id }, _) if actor.kind == ActorKind::User => Ok(Some(*user_id)),
+        (Principal::Agent { .. }, Some(id)) => {
+            match Connections(ports.table.as_ref()).get(grant.app_id, id).await {
+                Ok(connection) => Ok(connection.value.principal.user()),
+                Err(Error::NotFound(_)) => Ok(None),
+                Err(other) => Err(other),
+            }
+        }
+        _ => Ok(None),
+    }
 }
 
 /// How often a revocation that lost against another write is tried again.

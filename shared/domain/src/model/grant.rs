@@ -42,6 +42,14 @@ impl PrincipalType {
 }
 
 impl Principal {
+    /// The end user, where it is one.
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Self::User { user_id } => Some(*user_id),
+            Self::Group { .. } | Self::System | Self::Agent { .. } => None,
+        }
+    }
+
     pub fn kind(&self) -> PrincipalType {
         match self {
             Self::User { .. } => PrincipalType::User,
@@ -220,6 +228,35 @@ impl Grant {
         }
     }
 
+    /// Until when its holder may have the grant extended at most; `None` where no more time is to be had: it is revoked, it does not
+    /// expire, its operator named no maximum, or the maximum is reached or over.
+    pub fn extendable_to(&self, now: Timestamp) -> Option<Timestamp> {
+        let (GrantState::Active, GrantPolicy { expires_at: Some(ends), max_ttl_seconds: Some(longest) }) =
+            (&self.state, self.policy)
+        else {
+            return None;
+        };
+        let latest = self.created_at.checked_add(SignedDuration::from_secs(longest)).ok()?;
+        (latest > ends && latest > now).then_some(latest)
+    }
+
+    /// Gives the grant more time, within what its operator allows. One that has expired lives again.
+    pub fn extend(self, to: Timestamp, now: Timestamp) -> Result<Self> {
+        if let GrantState::Revoked { .. } = self.state {
+            return Err(Error::GrantRevoked { grant_id: self.id });
+        }
+        let latest = self.extendable_to(now).ok_or_else(Error::grant_not_extendable)?;
+        if to > latest || to <= now || self.policy.expires_at.is_some_and(|ends| to <= ends) {
+            return Err(Error::field(
+                "invalid_expires_at",
+                format!(
+                    "The new expiry is in the future, later than the present one, and at the latest {latest}."
+                ),
+            ));
+        }
+        Ok(Self { policy: GrantPolicy { expires_at: Some(to), ..self.policy }, ..self })
+    }
+
     /// Ends the grant for good. An expired grant can still be revoked; a revoked one cannot.
     pub fn revoke(self, now: Timestamp, from: Surface, reason: Option<String>) -> Result<Self> {
         match self.state {
@@ -264,10 +301,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn revoking_is_final_and_outranks_expiry() {
+    fn grant(expires_at: Option<i64>, max_ttl_seconds: Option<i64>) -> Grant {
         let id = uuid::Uuid::from_u128(1);
-        let grant = Grant {
+        Grant {
             id: id.into(),
             app_id: id.into(),
             source: GrantSource::ManagedSecret { secret_id: id.into() },
@@ -275,10 +311,53 @@ mod tests {
             provider_id: "stripe".into(),
             principal: Principal::System,
             label: None,
-            policy: GrantPolicy { expires_at: Some(at(10)), max_ttl_seconds: None },
+            policy: GrantPolicy { expires_at: expires_at.map(at), max_ttl_seconds },
             state: GrantState::Active,
             created_at: at(0),
-        };
+        }
+    }
+
+    #[test]
+    fn b099_more_time_never_exceeds_the_operators_maximum() {
+        let limited = grant(Some(10), Some(100));
+        assert_eq!(limited.extendable_to(at(5)), Some(at(100)));
+        for (to, now) in [(11, 5), (100, 5), (100, 99), (50, 20)] {
+            let extended = limited.clone().extend(at(to), at(now)).unwrap();
+            assert_eq!(extended.policy.expires_at, Some(at(to)));
+            assert_eq!(extended.status(at(now)), GrantStatus::Active);
+            assert_eq!(extended.policy.max_ttl_seconds, Some(100));
+        }
+        for (to, now) in [(101, 5), (10, 5), (9, 5), (20, 20), (15, 20), (0, 5)] {
+            let refused = limited.clone().extend(at(to), at(now));
+            assert!(
+                matches!(refused, Err(Error::InvalidField { code: "invalid_expires_at", .. })),
+                "{to} at {now}"
+            );
+        }
+        let later = limited.clone().extend(at(50), at(5)).unwrap();
+        assert!(later.extend(at(40), at(5)).is_err(), "less time than before");
+        for (expires_at, longest, now) in [
+            (None, None, 5),
+            (None, Some(100), 5),
+            (Some(10), None, 5),
+            (Some(100), Some(100), 5),
+            // Connected anew, it has got more than from its creation.
+            (Some(120), Some(100), 5),
+            (Some(10), Some(100), 100),
+            (Some(10), Some(i64::MAX), 5),
+        ] {
+            let fixed = grant(expires_at, longest);
+            assert_eq!(fixed.extendable_to(at(now)), None);
+            assert_eq!(fixed.extend(at(now + 1), at(now)), Err(Error::grant_not_extendable()));
+        }
+        let revoked = limited.revoke(at(5), Surface::Wallet, None).unwrap();
+        assert_eq!(revoked.extendable_to(at(5)), None);
+        assert!(matches!(revoked.extend(at(50), at(5)), Err(Error::GrantRevoked { .. })));
+    }
+
+    #[test]
+    fn revoking_is_final_and_outranks_expiry() {
+        let grant = grant(Some(10), None);
         assert_eq!(grant.status(at(9)), GrantStatus::Active);
         assert_eq!(grant.status(at(10)), GrantStatus::Expired);
         let revoked = grant.revoke(at(11), Surface::Sdk, None).unwrap();

@@ -3,7 +3,7 @@
 use alter_api_types::{AppId, ConnectionId, GrantId, SecretId};
 use jiff::Timestamp;
 
-use super::{Listed, Stored, decode, decode_stored, encode, list_page};
+use super::{Listed, Stored, Users, decode, decode_stored, encode, list_page};
 use crate::{
     error::{Error, Result},
     keyspace,
@@ -65,9 +65,14 @@ pub struct Grants<'a>(pub &'a dyn Table);
 impl Grants<'_> {
     /// The grant, if it is one of the app's; another app's does not exist.
     pub async fn get(&self, app: AppId, id: GrantId) -> Result<Stored<Grant>> {
-        let item = self.0.get(TableName::Main, &keyspace::grant(id)).await?;
-        let found: Option<Stored<Grant>> = item.as_ref().map(decode_stored).transpose()?;
+        let found = self.find(id).await?;
         found.filter(|grant| grant.value.app_id == app).ok_or_else(Error::grant_not_found)
+    }
+
+    /// The grant of whatever app: whose it is is the caller's to ask.
+    pub async fn find(&self, id: GrantId) -> Result<Option<Stored<Grant>>> {
+        let item = self.0.get(TableName::Main, &keyspace::grant(id)).await?;
+        item.as_ref().map(decode_stored).transpose()
     }
 
     /// Creates a grant on a managed secret and takes its label among its siblings, or neither. The secret must still be there. Its slug
@@ -96,13 +101,17 @@ impl Grants<'_> {
         Ok(self.0.get(TableName::Main, &key).await?.is_some())
     }
 
-    /// The writes that create a grant and take its label; whoever transacts them answers for the secret being there.
+    /// The writes that create a grant and take its label, and by which a user's Wallet finds it; whoever transacts them answers for
+    /// the secret being there.
     pub fn create_ops(grant: &Grant) -> Result<Vec<Op>> {
         let mut ops =
             vec![Op::Put { table: TableName::Main, item: Self::item(grant)?, expect: Expect::Absent }];
         if let Some(label) = &grant.label {
             let item = Item::new(keyspace::grant_label(grant.credential_id, label), encode(&grant.id)?);
             ops.push(Op::Put { table: TableName::Main, item, expect: Expect::Absent });
+        }
+        if let Principal::User { user_id } = grant.principal {
+            ops.push(Users::reach_op(user_id, grant.app_id)?);
         }
         ops.extend(Self::end_op(grant)?);
         Ok(ops)

@@ -113,9 +113,34 @@ impl Users<'_> {
         self.0.get_many(&keys).await?.iter().flatten().map(decode).collect()
     }
 
-    pub fn create_membership_op(membership: &Membership) -> Result<Op> {
+    /// The writes by which an app has seen a user for the first time.
+    pub fn create_membership_ops(membership: &Membership) -> Result<[Op; 2]> {
         let item = Self::membership_item(membership)?;
-        Ok(Op::Put { table: TableName::Main, item, expect: Expect::Absent })
+        let create = Op::Put { table: TableName::Main, item, expect: Expect::Absent };
+        Ok([create, Self::reach_op(membership.user_id, membership.app_id)?])
+    }
+
+    /// The write by which the user's Wallet looks into the app; goes with everything after which something there may be theirs. It
+    /// says the same each time, and is never taken back.
+    pub fn reach_op(user: UserId, app: AppId) -> Result<Op> {
+        let item = Item::new(keyspace::reach_of(user, app), encode(&app)?);
+        Ok(Op::Put { table: TableName::Main, item, expect: Expect::Any })
+    }
+
+    /// The apps where something may be the user's.
+    pub async fn reach(&self, user: UserId) -> Result<Vec<AppId>> {
+        let mut query = Query::partition(TableName::Main, keyspace::reach(user)).limit(1000);
+        let mut apps = Vec::new();
+        loop {
+            let page = self.0.query(&query).await?;
+            for item in &page.items {
+                apps.push(decode(item)?);
+            }
+            match page.next {
+                Some(next) => query.cursor = Some(next),
+                None => return Ok(apps),
+            }
+        }
     }
 
     pub fn put_membership(membership: &Stored<Membership>) -> Result<Op> {

@@ -45,6 +45,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::UserDeprovisioned => "user_deprovisioned",
         Error::WalletSessionRequired => "wallet_session_required",
         Error::CsrfFailed => "csrf_failed",
+        Error::TooManyRequests { .. } => "too_many_requests",
         Error::WebhookUnauthorized => "webhook_unauthorized",
         Error::InvalidOperatorToken => "invalid_operator_token",
         Error::InsufficientScope { .. } => "insufficient_scope",
@@ -54,6 +55,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::NoDelegatedGrant { .. } => "no_delegated_grant",
         Error::AmbiguousGrant { .. } => "ambiguous_grant",
         Error::GrantRevoked { .. } => "grant_revoked",
+        Error::GrantNotYoursToRevoke => "grant_not_yours_to_revoke",
         Error::GrantExpired { .. } => "grant_expired",
         Error::CredentialRevoked { .. } => "credential_revoked",
         Error::ProviderDisabled { .. } => "provider_disabled",
@@ -123,6 +125,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::InvalidOperatorToken => StatusCode::UNAUTHORIZED,
         Error::InsufficientScope { .. }
         | Error::GrantRevoked { .. }
+        | Error::GrantNotYoursToRevoke
         | Error::GrantExpired { .. }
         | Error::CredentialRevoked { .. }
         | Error::CsrfFailed
@@ -137,6 +140,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::Conflict { .. }
         | Error::SiblingLabelConflict { .. }
         | Error::TokenRefreshInProgress { .. } => StatusCode::CONFLICT,
+        Error::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::UpstreamUnreachable(_) | Error::UpstreamBroken(_) => StatusCode::BAD_GATEWAY,
         Error::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         Error::Throttled
@@ -230,6 +234,9 @@ impl IntoResponse for Error {
         let mut response = (status, Json(body(&self))).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Error::TooManyRequests { retry_after } = self {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
         }
         if self == Error::InvalidOperatorToken {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

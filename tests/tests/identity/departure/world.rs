@@ -109,7 +109,7 @@ pub(super) async fn known(apps: &[&TestApp], sub: &str) -> UserId {
             created_at: now,
             updated_at: now,
         };
-        ops.push(Users::create_membership_op(&membership).unwrap());
+        ops.extend(Users::create_membership_ops(&membership).unwrap());
     }
     ports.table.transact(ops).await.unwrap();
     user.id

@@ -58,7 +58,7 @@ impl Vault {
         let membership = json!({ "user_id": id, "app_id": app, "idp_id": idp.value.id, "groups": groups,
             "claims": idp.value.claims, "as_of": now.as_second(), "created_at": now, "updated_at": now });
         let membership: Membership = serde_json::from_value(membership).unwrap();
-        let mut ops = vec![Users::create_membership_op(&membership).unwrap()];
+        let mut ops = Users::create_membership_ops(&membership).unwrap().to_vec();
         if self.user(id).await.is_none() {
             ops.push(Users::create_op(&user).unwrap());
         }

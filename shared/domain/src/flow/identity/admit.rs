@@ -15,7 +15,7 @@ use super::{Found, Identified, IdentityService, identity, source};
 use crate::{
     error::{Error, Result},
     flow::{Subject, recorded},
-    model::{Actor, EventKind, Identity, IdentityProvider, Membership, Surface, User, UserState},
+    model::{Actor, ActorKind, EventKind, Identity, IdentityProvider, Membership, Surface, User, UserState},
     oidc::Verified,
     port::Op,
     repo::{IdentityProviders, Stored, Users},
@@ -109,7 +109,8 @@ impl IdentityService {
             org_id: idp.org_id,
             app_id: Some(idp.app_id),
             actor: actor.clone(),
-            surface: Surface::Sdk,
+            // Nobody but the user is at the Wallet.
+            surface: if actor.kind == ActorKind::User { Surface::Wallet } else { Surface::Sdk },
             grant: None,
             user_id: Some(user),
             detail,
@@ -254,7 +255,7 @@ fn news(
             let detail = moved(before.map(|known| known.value.as_ref()), &first);
             match before {
                 None => {
-                    ops.push(Users::create_membership_op(&first)?);
+                    ops.extend(Users::create_membership_ops(&first)?);
                     let (_, told) = event.get_or_insert_with(|| (EventKind::UserCreated, BTreeMap::new()));
                     told.extend(detail);
                 }

@@ -1,13 +1,13 @@
 //! Who a request of the Wallet's is from.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use super::{WalletCookie, WalletService};
 use crate::{
     error::{Error, Result},
     flow::connect::Browser,
     keyspace,
-    model::{IdentityProvider, User, WalletSession},
+    model::{Actor, ActorKind, IdentityProvider, User, WalletSession},
     port::TableName,
     repo::{Stored, WalletSessions, decode_stored},
 };
@@ -19,6 +19,13 @@ pub struct SignedIn {
     pub user: Arc<User>,
     pub idp: IdentityProvider,
     pub browser: Browser,
+}
+
+impl SignedIn {
+    /// The user as the record names them.
+    pub(super) fn actor(&self, ip: Option<IpAddr>) -> Actor {
+        Actor { kind: ActorKind::User, ip: ip.map(|ip| ip.to_string()), ..Actor::of_vault() }
+    }
 }
 
 impl WalletService {
@@ -41,15 +48,13 @@ impl WalletService {
         let idp: Stored<IdentityProvider> = decode_stored(idp)?;
         let now = ports.clock.now();
         let known = &session.value;
-        let is_its = cookie.browser.has_digest(&known.browser)
-            && known.user_id == cookie.user
-            && known.app_id == cookie.app
-            && known.idp_id == idp.value.id;
-        let counts = user.value.accepts_token_of(known.created_at.as_second(), true);
-        if !is_its || !counts || !known.is_alive(now) {
+        if !cookie.is_of(known) || known.idp_id != idp.value.id || !known.is_alive(now) {
             return Err(Error::WalletSessionRequired);
         }
         user.value.admitted()?;
+        if !user.value.accepts_token_of(known.issued_at, true) {
+            return Err(Error::WalletSessionRequired);
+        }
         if let Some(used) = known.used(now) {
             let used = Stored { value: used, version: session.version };
             match WalletSessions(ports.table.as_ref()).update(&used).await {

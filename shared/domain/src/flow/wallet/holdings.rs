@@ -1,0 +1,275 @@
+//! What a user has, over all apps: their own grants, their groups', and those of agents on their connections.
+//!
+//! A system's grants, and agents' grants on what is not the user's, are never in it. What somebody may not see does not exist for
+//! them: one answer, whatever it is.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use alter_api_types::{AgentId, AppId, ConnectionId, GrantId, UserId};
+use futures_util::{
+    StreamExt as _, TryStreamExt as _,
+    future::{try_join, try_join3},
+    stream,
+};
+use jiff::Timestamp;
+
+use super::{Held, Holder, SignedIn, WalletService, held::Furnished, reach::Reach, read::AT_ONCE};
+use crate::{
+    error::{Error, Result},
+    model::{Agent, App, Connection, Grant, GrantState, GrantStatus, Principal},
+    repo::{Agents, Connections, GrantFilter, Grants, Listing, MAX_LISTED, PrincipalFilter},
+};
+
+/// The most grants of one view, besides those of agents.
+pub const MAX_HELD: usize = 1000;
+/// The most agents' grants of one connection.
+const MAX_ON_CONNECTION: usize = 1000;
+/// How many of an app's agents are named although nothing in the view is theirs: calls on the record may be.
+const AGENTS_OF_APP: usize = 100;
+
+/// Everything that a user has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Holdings {
+    /// Where they have something, by name.
+    pub apps: Vec<App>,
+    /// Those that hold a grant below, and the first of each app's.
+    pub agents: Vec<Agent>,
+    /// Newest first. An agent's grant that is revoked is in [`Holding`]s alone.
+    pub grants: Vec<Held>,
+    /// There are more: what lives goes before what is over.
+    pub truncated: bool,
+}
+
+/// One grant with all that is on the same connection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Holding {
+    pub app: App,
+    pub held: Held,
+    /// The others on its connection that the user may see, newest first.
+    pub siblings: Vec<Held>,
+    pub agents: Vec<Agent>,
+}
+
+impl WalletService {
+    /// All of a user's grants. Three rounds after the session's; two more where agents have grants on the user's connections.
+    pub async fn holdings(&self, who: &SignedIn) -> Result<Holdings> {
+        let reach = self.reach(who).await?;
+        let (listed, truncated) = self.listed(&reach).await?;
+        let apps: BTreeSet<_> = listed.iter().map(|(grant, _)| grant.app_id).collect();
+        let (first, of_apps) = try_join(self.furnish(listed), self.agents_of(apps)).await?;
+        let Furnished { mut held, mut apps, .. } = first;
+        let agents = self.delegated(&reach.selves, &held).await?;
+        held.extend(agents.held);
+        note_agents(&mut held);
+        held.sort_unstable_by_key(|held| std::cmp::Reverse(held.grant.id));
+        apps.sort_by_cached_key(|app| (app.name.to_lowercase(), app.id));
+        let mut named: BTreeMap<AgentId, Agent> = BTreeMap::new();
+        named.extend(of_apps.into_iter().chain(agents.agents).map(|agent| (agent.id, agent)));
+        Ok(Holdings { apps, agents: named.into_values().collect(), grants: held, truncated })
+    }
+
+    /// One grant, with those that share its connection.
+    pub async fn holding(&self, who: &SignedIn, id: GrantId) -> Result<Holding> {
+        let (selves, grant) = try_join(self.selves(&who.session), self.find(id)).await?;
+        let (holder, connection) = self.holder(&selves, &grant).await?;
+        let others = self.siblings(&selves, &grant, connection.as_ref()).await?;
+        let mut all = vec![(grant, holder)];
+        all.extend(others);
+        let Furnished { mut held, apps, agents } = self.furnish(all).await?;
+        note_agents(&mut held);
+        let mut siblings = held.split_off(1);
+        siblings.sort_unstable_by_key(|held| std::cmp::Reverse(held.grant.id));
+        let app = apps.into_iter().next();
+        let (Some(held), Some(app)) = (held.pop(), app) else {
+            return Err(Error::Internal(format!("the app of grant {id} is missing")));
+        };
+        Ok(Holding { app, held, siblings, agents })
+    }
+
+    /// The grant as it is stored, and what the user is to it; what they are nothing to does not exist.
+    pub(super) async fn own_or_delegated(
+        &self,
+        who: &SignedIn,
+        id: GrantId,
+    ) -> Result<(Grant, Holder, Vec<UserId>)> {
+        let (selves, grant) = try_join(self.selves(&who.session), self.find(id)).await?;
+        let (holder, _) = self.holder(&selves, &grant).await?;
+        Ok((grant, holder, selves))
+    }
+
+    async fn find(&self, id: GrantId) -> Result<Grant> {
+        let found = Grants(self.ports.table.as_ref()).find(id).await?;
+        found.map(|grant| grant.value).ok_or_else(Error::grant_not_found)
+    }
+
+    /// What the user is to a grant, and the connection where that had to be looked at.
+    async fn holder(&self, selves: &[UserId], grant: &Grant) -> Result<(Holder, Option<Connection>)> {
+        match &grant.principal {
+            Principal::User { user_id } if selves.contains(user_id) => {
+                Ok((Holder::You, self.connection_of(grant).await?))
+            }
+            Principal::Group { external_group_id, .. }
+                if self.in_group(selves, grant.app_id, &grant.principal).await? =>
+            {
+                Ok((Holder::Group { name: external_group_id.clone() }, None))
+            }
+            Principal::Agent { agent_id } => {
+                let connection = self.connection_of(grant).await?;
+                let theirs = connection.as_ref().is_some_and(|known| is_theirs(selves, known));
+                let holder = Holder::Agent { agent_id: *agent_id };
+                if theirs { Ok((holder, connection)) } else { Err(Error::grant_not_found()) }
+            }
+            Principal::User { .. } | Principal::Group { .. } | Principal::System => {
+                Err(Error::grant_not_found())
+            }
+        }
+    }
+
+    async fn connection_of(&self, grant: &Grant) -> Result<Option<Connection>> {
+        let Some(id) = grant.source.connection_id() else { return Ok(None) };
+        match Connections(self.ports.table.as_ref()).get(grant.app_id, id).await {
+            Ok(connection) => Ok(Some(connection.value)),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The other grants on a connection of the user's that they may see.
+    async fn siblings(
+        &self,
+        selves: &[UserId],
+        grant: &Grant,
+        connection: Option<&Connection>,
+    ) -> Result<Vec<(Grant, Holder)>> {
+        let Some(connection) = connection.filter(|known| is_theirs(selves, known)) else {
+            return Ok(Vec::new());
+        };
+        let all = self.on_connection(connection.app_id, connection.id).await?;
+        let others = all.into_iter().filter(|other| other.id != grant.id);
+        let seen = others.filter_map(|other| match &other.principal {
+            Principal::User { user_id } if selves.contains(user_id) => Some((other, Holder::You)),
+            Principal::Agent { agent_id } => {
+                let holder = Holder::Agent { agent_id: *agent_id };
+                Some((other, holder))
+            }
+            Principal::User { .. } | Principal::Group { .. } | Principal::System => None,
+        });
+        Ok(seen.collect())
+    }
+
+    /// The newest grants on a connection, from an index.
+    pub(super) async fn on_connection(&self, app: AppId, id: ConnectionId) -> Result<Vec<Grant>> {
+        let grants = Grants(self.ports.table.as_ref());
+        let (mut all, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = grants.list_of_connection(id, MAX_ON_CONNECTION - all.len(), cursor).await?;
+            all.extend(page.items.into_iter().filter(|grant: &Grant| grant.app_id == app));
+            cursor = page.next;
+            if cursor.is_none() || all.len() >= MAX_ON_CONNECTION {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Their own grants and their groups', at most [`MAX_HELD`], from indexes.
+    async fn listed(&self, reach: &Reach) -> Result<(Vec<(Grant, Holder)>, bool)> {
+        let now = self.ports.clock.now();
+        let own = self.lists(reach.own().collect(), now);
+        let groups = self.lists(reach.groups().collect(), now);
+        let in_force = self.in_force(reach.memberships.clone());
+        let ((own, cut), (groups, more_cut), in_force) = try_join3(own, groups, in_force).await?;
+        let mut seen = HashSet::new();
+        let mut all: Vec<_> = own.into_iter().map(|grant| (grant, Holder::You)).collect();
+        for grant in groups {
+            if let Principal::Group { external_group_id, .. } = &grant.principal
+                && in_force.has(grant.app_id, &grant.principal)
+            {
+                let name = external_group_id.clone();
+                all.push((grant, Holder::Group { name }));
+            }
+        }
+        // In a group by two names, one is one.
+        all.retain(|(grant, _)| seen.insert(grant.id));
+        let truncated = cut || more_cut || all.len() > MAX_HELD;
+        let over = |grant: &Grant| grant.status(now) == GrantStatus::Revoked;
+        all.sort_unstable_by_key(|(grant, _)| (over(grant), std::cmp::Reverse(grant.id)));
+        all.truncate(MAX_HELD);
+        Ok((all, truncated))
+    }
+
+    async fn lists(&self, principals: Vec<(AppId, Principal)>, now: Timestamp) -> Result<(Vec<Grant>, bool)> {
+        let grants = Grants(self.ports.table.as_ref());
+        let list = |(app, principal): (AppId, Principal)| {
+            let filter =
+                GrantFilter { principal: PrincipalFilter::Exactly(principal.clone()), ..GrantFilter::all() };
+            let grants = &grants;
+            async move {
+                let Listing { mut grants, truncated, .. } =
+                    grants.search(app, &filter, now, (0, MAX_LISTED)).await?;
+                // The key of a list is made of texts; whose a grant is stands in the grant.
+                grants.retain(|grant| grant.app_id == app && grant.principal == principal);
+                Ok::<_, Error>((grants, truncated))
+            }
+        };
+        let mut lists = stream::iter(principals.into_iter().map(list)).buffer_unordered(AT_ONCE);
+        let (mut all, mut truncated) = (Vec::new(), false);
+        while let Some((listed, cut)) = lists.try_next().await? {
+            all.extend(listed);
+            truncated |= cut;
+        }
+        Ok((all, truncated))
+    }
+
+    /// Agents' grants on connections of the user's. A connection is looked into where more grants live on it than the user's own.
+    async fn delegated(&self, selves: &[UserId], held: &[Held]) -> Result<Furnished> {
+        let mut own: BTreeMap<ConnectionId, (AppId, u32, u32)> = BTreeMap::new();
+        for held in held {
+            let Some(connection) = held.connection.as_ref().filter(|known| is_theirs(selves, known)) else {
+                continue;
+            };
+            let (_, live, _) =
+                own.entry(connection.id).or_insert((connection.app_id, 0, connection.live_grants));
+            *live += u32::from(held.grant.state == GrantState::Active);
+        }
+        let shared = own.into_iter().filter(|(_, (_, own, live))| live > own);
+        let lists = shared.map(|(id, (app, ..))| self.on_connection(app, id));
+        let lists: Vec<Vec<Grant>> =
+            stream::iter(lists.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await?;
+        let agents = lists.into_iter().flatten().filter_map(|grant| match grant.principal {
+            Principal::Agent { agent_id } => Some((grant, Holder::Agent { agent_id })),
+            Principal::User { .. } | Principal::Group { .. } | Principal::System => None,
+        });
+        let mut furnished = self.furnish(agents.collect()).await?;
+        furnished.held.retain(|held| held.grant.state == GrantState::Active);
+        Ok(furnished)
+    }
+
+    async fn agents_of(&self, apps: BTreeSet<AppId>) -> Result<Vec<Agent>> {
+        let agents = Agents(self.ports.table.as_ref());
+        let lists = apps.into_iter().map(|app| agents.list(app, AGENTS_OF_APP, None)).collect::<Vec<_>>();
+        let lists: Vec<_> = stream::iter(lists).buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(lists.into_iter().flat_map(|listed| listed.items).collect())
+    }
+}
+
+/// Whether one of them connected it.
+pub(super) fn is_theirs(selves: &[UserId], connection: &Connection) -> bool {
+    connection.principal.user().is_some_and(|user| selves.contains(&user))
+}
+
+/// Tells each grant which agents live beside it.
+fn note_agents(held: &mut [Held]) {
+    let mut beside: BTreeMap<ConnectionId, BTreeSet<AgentId>> = BTreeMap::new();
+    for held in held.iter() {
+        if let (Holder::Agent { agent_id }, Some(id), GrantState::Active) =
+            (&held.holder, held.grant.source.connection_id(), &held.grant.state)
+        {
+            beside.entry(id).or_default().insert(*agent_id);
+        }
+    }
+    for held in held.iter_mut() {
+        let id = held.grant.source.connection_id();
+        let agents = id.and_then(|id| beside.get(&id));
+        held.agent_ids = agents.into_iter().flatten().copied().collect();
+    }
+}

@@ -1,0 +1,100 @@
+//! Ending access, by the person whose it is.
+
+use std::net::IpAddr;
+
+use alter_api_types::{AppId, ConnectionId, GrantId, OrgId};
+
+use super::{Holder, Holding, SignedIn, WalletService};
+use crate::{
+    error::{Error, Result},
+    flow::{grants::check_reason, revoke_grant},
+    model::{Actor, GrantState, Principal, Surface},
+};
+
+/// What revoking did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// As it is now.
+    pub holding: Holding,
+    /// Agents' grants that ended with it.
+    pub ended_with_it: Vec<GrantId>,
+}
+
+/// Agents' grants on a connection. They end before the user's own, so that a revocation that was interrupted is asked for again and
+/// goes on; and are looked for after it once more, for one that was made meanwhile.
+struct Agents<'a> {
+    service: &'a WalletService,
+    who: &'a SignedIn,
+    on: (AppId, ConnectionId),
+    reason: Option<&'a String>,
+    actor: &'a Actor,
+}
+
+impl WalletService {
+    /// Ends a grant: the user's own together with those of agents on the same connection, or one agent's alone. The very next call
+    /// fails. `grant_revoked` where it was over already; `grant_not_yours_to_revoke` for a group's.
+    pub async fn revoke(
+        &self,
+        who: &SignedIn,
+        id: GrantId,
+        reason: Option<String>,
+        ip: Option<IpAddr>,
+    ) -> Result<Ended> {
+        check_reason(reason.as_deref())?;
+        let reason = reason.filter(|reason| !reason.trim().is_empty());
+        let (grant, holder, _) = self.own_or_delegated(who, id).await?;
+        if let Holder::Group { .. } = holder {
+            return Err(Error::GrantNotYoursToRevoke);
+        }
+        if let GrantState::Revoked { .. } = grant.state {
+            return Err(Error::GrantRevoked { grant_id: id });
+        }
+        let (actor, app) = (who.actor(ip), grant.app_id);
+        let connection = grant.source.connection_id().filter(|_| holder == Holder::You);
+        let agents = connection.map(|id| Agents {
+            service: self,
+            who,
+            on: (app, id),
+            reason: reason.as_ref(),
+            actor: &actor,
+        });
+        let mut ended_with_it = Vec::new();
+        if let Some(agents) = &agents {
+            agents.end(&mut ended_with_it).await?;
+        }
+        let ids = (who.session.org_id, app);
+        revoke_grant(&self.ports, ids, id, reason.clone(), actor.clone(), Surface::Wallet).await?;
+        let mut holding = self.holding(who, id).await?;
+        if let Some(agents) = &agents
+            && holding.held.connection_end().is_none()
+            && agents.end(&mut ended_with_it).await?
+        {
+            holding = self.holding(who, id).await?;
+        }
+        Ok(Ended { holding, ended_with_it })
+    }
+}
+
+impl Agents<'_> {
+    /// Ends what agents have on the connection; says whether there was any.
+    async fn end(&self, ended: &mut Vec<GrantId>) -> Result<bool> {
+        let (app, connection) = self.on;
+        let org: OrgId = self.who.session.org_id;
+        let before = ended.len();
+        for grant in self.service.on_connection(app, connection).await? {
+            let live = grant.state == GrantState::Active;
+            if !live || !matches!(grant.principal, Principal::Agent { .. }) {
+                continue;
+            }
+            let (reason, actor) = (self.reason.cloned(), self.actor.clone());
+            let ports = &self.service.ports;
+            match revoke_grant(ports, (org, app), grant.id, reason, actor, Surface::Wallet).await {
+                Ok(_) => ended.push(grant.id),
+                // The list was late, or somebody else was faster: it has ended.
+                Err(Error::GrantRevoked { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(ended.len() > before)
+    }
+}
