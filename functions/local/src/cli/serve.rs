@@ -48,6 +48,9 @@ pub(crate) struct ServeArgs {
     /// The https address at which browsers and OAuth providers reach the vault, when that is not the one it listens on
     #[arg(long, env = "ALTER_PUBLIC_URL", hide_env_values = true, value_name = "URL")]
     public_url: Option<String>,
+    /// The folder with the Wallet's site, as cargo xtask wallet makes it; it is read once, at the start
+    #[arg(long, env = "ALTER_WALLET_DIR", hide_env_values = true, value_name = "DIR")]
+    wallet_dir: Option<PathBuf>,
     /// Form of the log, which goes to standard error
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -106,6 +109,7 @@ pub(super) fn serve(context: &Context, args: &ServeArgs) -> Result<()> {
         organization: args.organization.clone(),
         public_url: args.public_url.as_deref().map(public_url).transpose()?,
         extra_roots: context.global.ca_file.clone(),
+        wallet_dir: args.wallet_dir.clone(),
     };
     let running = server::start(&options)?;
     let ready = Ready {

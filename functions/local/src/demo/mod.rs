@@ -11,7 +11,7 @@ mod upstream;
 mod visitor;
 mod web;
 
-use std::{io::Read as _, os::unix::fs::FileTypeExt as _};
+use std::{io::Read as _, os::unix::fs::FileTypeExt as _, path::PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -42,6 +42,9 @@ pub(crate) struct DemoArgs {
     /// Threads that serve calls; by default one for each core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+    /// The folder with the Wallet's site, as cargo xtask wallet makes it
+    #[arg(long, env = "ALTER_WALLET_DIR", hide_env_values = true, value_name = "DIR")]
+    wallet_dir: Option<PathBuf>,
     /// Tells the story and stops, instead of staying up
     #[arg(long, conflicts_with = "json")]
     once: bool,
@@ -85,7 +88,7 @@ struct Oauth<'a> {
 
 pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<()> {
     let signals = Signals::listen()?;
-    let stage = Stage::set(args.port, args.threads.map(usize::from), args.durability)?;
+    let stage = Stage::set(args)?;
     let result =
         if args.json { script(context, &stage, &signals) } else { story::tell(context, &stage, args.once) };
     if result.is_ok() && !args.once {

@@ -26,6 +26,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use super::{
+    DemoArgs,
     identity::{self, Person},
     notes::{self, Account},
     upstream::Upstream,
@@ -33,8 +34,8 @@ use super::{
 };
 use crate::{
     cli::{
-        BaseUrl, Caller, CliError, DurabilityArg, HttpClient, Json, Paging, Portal, Result, SaveFile,
-        TargetArgs, create_session, id_of, on_the_wire, perform, poll_session, read_all,
+        BaseUrl, Caller, CliError, HttpClient, Json, Paging, Portal, Result, SaveFile, TargetArgs,
+        create_session, id_of, on_the_wire, perform, poll_session, read_all,
     },
     server::{self, Running, ServeOptions},
 };
@@ -70,7 +71,7 @@ pub(super) struct Reply {
 }
 
 impl Stage {
-    pub(super) fn set(port: u16, threads: Option<usize>, durability: DurabilityArg) -> Result<Self> {
+    pub(super) fn set(args: &DemoArgs) -> Result<Self> {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             CliError::failure("demo", format!("{what}: {error}."))
         };
@@ -82,11 +83,12 @@ impl Stage {
         let bank_token = bank_token()?;
         let upstream = Upstream::start(bank_token.clone())?;
         let options = ServeOptions {
-            listen: SocketAddr::from(([127, 0, 0, 1], port)),
+            listen: SocketAddr::from(([127, 0, 0, 1], args.port)),
             data_dir: dir.path().join("data"),
-            durability: durability.into(),
+            durability: args.durability.into(),
             allow_loopback_http: true,
-            threads,
+            threads: args.threads.map(usize::from),
+            wallet_dir: args.wallet_dir.clone(),
             organization: "Demo".to_owned(),
             ..ServeOptions::default()
         };

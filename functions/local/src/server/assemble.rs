@@ -22,7 +22,7 @@ use alter_domain::{
         CallService, Installed, Refresher, Relations, Revoker,
         connect::{ConnectService, PublicUrl, UnderWay},
         identity::{IdentityService, WebhookService},
-        wallet::WalletService,
+        wallet::{RateLimit, WalletService},
         install,
     },
     oidc::IdentityKeys,
@@ -35,11 +35,13 @@ use alter_portal::PortalState;
 use alter_proxy::ProxyState;
 use alter_revoke::RevokeState;
 use async_trait::async_trait;
-use axum::{Json, Router, routing};
+use axum::{Json, Router, extract::Request, routing};
 use tokio::sync::watch;
 
 use super::{
-    ServeError, ServeOptions, token_file,
+    ServeError, ServeOptions,
+    site::Site,
+    token_file,
     worker::{Inbox, Signals, queue},
 };
 
@@ -66,12 +68,16 @@ pub(super) struct Vault {
     /// Identity providers' keys, and tokens that were verified: one for the process.
     identity_keys: Arc<IdentityKeys>,
     under_way: UnderWay,
+    /// One for the process, whichever of its threads a visitor comes to.
+    limit: RateLimit,
+    site: Arc<Site>,
 }
 
 impl Vault {
     /// Opens the data directory; says whether it was set up by this.
     pub(super) fn open(options: &ServeOptions) -> Result<(Self, bool), ServeError> {
         let data_dir = &options.data_dir;
+        let site = Arc::new(Site::load(options.wallet_dir.as_deref())?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let rng: Arc<dyn Rng> = Arc::new(SystemRng::new());
         let table_options = TableOptions { durability: options.durability, ..TableOptions::default() };
@@ -111,6 +117,8 @@ impl Vault {
             refresher,
             identity_keys: Arc::new(IdentityKeys::new(VERIFIED_TOKENS)),
             under_way: UnderWay::default(),
+            limit: RateLimit::default(),
+            site,
         };
         let set_up = vault.set_up(options)?;
         Ok((vault, set_up))
@@ -161,6 +169,7 @@ impl Vault {
             GrantsState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let connect = ConnectState {
             service: connect,
+            limit: self.limit.clone(),
             wallet_url: public_url.clone(),
             signing: signing.clone(),
             identity: identity.clone(),
@@ -168,7 +177,7 @@ impl Vault {
         let revoke =
             RevokeState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let webhooks = WebhookService { identity, secrets: WebhookSecrets::new(self.data_keys.clone()) };
-        let wallet = WalletService { ports: ports.clone(), url: public_url.clone() };
+        let wallet = WalletService { ports: ports.clone(), url: public_url.clone(), limit: self.limit.clone() };
         let routes = Router::new()
             .merge(alter_proxy::router(ProxyState::new(calls)))
             .merge(alter_grants::router(grants))
@@ -179,7 +188,8 @@ impl Vault {
             .merge(alter_audit_query::router(AuditQueryState { ports: ports.clone(), signing }))
             .merge(alter_portal::router(portal))
             .route("/healthz", routing::get(healthy));
-        web::edge(routes, ports)
+        let site = Arc::clone(&self.site);
+        web::edge_before(routes, ports, move |request: Request| Arc::clone(&site).answer(request))
     }
 
     fn identity(&self, http: &Arc<dyn HttpClient>) -> IdentityService {

@@ -7,6 +7,7 @@
 mod assemble;
 mod http;
 mod listen;
+mod site;
 mod worker;
 
 use std::{
@@ -42,6 +43,8 @@ pub(crate) struct ServeOptions {
     pub(crate) public_url: Option<PublicUrl>,
     /// PEM file of certificates to trust beside Mozilla's roots.
     pub(crate) extra_roots: Option<PathBuf>,
+    /// The folder with the Wallet's site; when absent, what this build brought along.
+    pub(crate) wallet_dir: Option<PathBuf>,
 }
 
 impl Default for ServeOptions {
@@ -55,6 +58,7 @@ impl Default for ServeOptions {
             organization: "My organization".to_owned(),
             public_url: None,
             extra_roots: None,
+            wallet_dir: None,
         }
     }
 }
@@ -76,6 +80,8 @@ pub(crate) enum ServeError {
     PublicUrl(NotABaseUrl),
     #[error("the certificates of {}: {detail}", path.display())]
     Roots { path: PathBuf, detail: String },
+    #[error("the Wallet's site: {0}")]
+    Site(#[from] site::SiteError),
     #[error("setting up the data directory: {0}")]
     Setup(#[from] alter_domain::Error),
     #[error(transparent)]

@@ -25,7 +25,7 @@ use crate::{
     egress::{EgressError, EgressRules, Target, check_method, check_request_header},
     error::{Error, Result},
     inject::OutgoingHead,
-    model::{AuditEvent, CallFacts, EventKind, GrantRef, Outcome, Phase, Principal, Surface},
+    model::{AuditEvent, CallFacts, EventKind, Grant, GrantRef, Outcome, Phase, Principal, Surface},
     policy::{Authorized, Facts, InName, Owner, Source, authorize},
     port::HttpClient,
     state::{CredentialOpener, Ports, SigningKeys},
@@ -252,10 +252,12 @@ impl CallService {
         };
         let of_this_app = facts.grant.as_deref().filter(|grant| grant.app_id == caller.app_id);
         event.grant = of_this_app.map(GrantRef::from);
+        let of_token = event.user_id;
+        event.user_id = of_token.or_else(|| delegated_by(of_this_app?, facts.source.as_ref()?));
         let authorized = authorize(caller, facts, now).inspect_err(|error| {
             // What the caller may not know of is not tied to their call in the record either.
             if matches!(error, Error::GrantNotFound { .. }) {
-                event.grant = None;
+                (event.grant, event.user_id) = (None, of_token);
             }
         })?;
         let target = self.destination(call, &authorized)?;
@@ -276,6 +278,14 @@ impl CallService {
             .map_err(egress_error)?;
         target.check_hosts(authorized.source().allowed_hosts()).map_err(egress_error)?;
         Ok(target)
+    }
+}
+
+/// The user whose connection an agent's grant is on: what is done with it is theirs to see.
+fn delegated_by(grant: &Grant, source: &Source) -> Option<UserId> {
+    match (&grant.principal, source) {
+        (Principal::Agent { .. }, Source::OAuth { connection, .. }) => connection.principal.user(),
+        _ => None,
     }
 }
 

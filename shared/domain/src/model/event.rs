@@ -1,7 +1,7 @@
 //! Audit events. A call is one row, written in two phases under one id: the intent before the provider is reached, the
 //! final row before the answer ends.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use alter_api_types::{AgentId, AppId, ConnectionId, EventId, GrantId, KeyId, OrgId, PatId, UserId};
 use jiff::Timestamp;
@@ -142,6 +142,11 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// An end user in the Wallet, from this address. Who it is, the event's `user_id` says.
+    pub fn of_user(ip: Option<IpAddr>) -> Self {
+        Self { kind: ActorKind::User, ip: ip.map(|ip| ip.to_string()), ..Self::of_vault() }
+    }
+
     /// The vault itself: setting up, and what it does in the background.
     pub fn of_vault() -> Self {
         Self {
@@ -306,7 +311,8 @@ pub struct AuditEvent {
     pub surface: Option<Surface>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantRef>,
-    /// The end user whom the event is about, or for whom the call was made as their token said, where the grant does not say.
+    /// The end user whom the event is about, for whom the call was made as their token said, or whose connection an agent used,
+    /// where the grant does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -276,7 +276,7 @@ fn created(session: &ConnectSession) -> Subject {
         actor: session.actor.clone(),
         surface: Surface::Sdk,
         grant: None,
-        user_id: None,
+        user_id: session.principal.user(),
         detail,
     }
 }

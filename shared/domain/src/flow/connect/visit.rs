@@ -177,7 +177,7 @@ pub(super) fn subject(
         actor: Actor { ip: ip.map(|ip| ip.to_string()), ..session.actor.clone() },
         surface: Surface::Connect,
         grant: None,
-        user_id: None,
+        user_id: session.principal.user(),
         detail,
     }
 }

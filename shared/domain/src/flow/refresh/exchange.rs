@@ -177,7 +177,7 @@ pub(super) fn subject(connection: &Connection, kind: EventKind, more: (&str, Str
         actor: Actor::of_vault(),
         surface: Surface::Vault,
         grant: None,
-        user_id: None,
+        user_id: connection.principal.user(),
         detail: BTreeMap::from([
             ("connection_id".to_owned(), connection.id.to_string()),
             ("provider_id".to_owned(), connection.provider_id.clone()),
