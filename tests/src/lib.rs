@@ -15,6 +15,7 @@
 
 mod answer;
 mod audit;
+mod browser;
 mod canary;
 mod capture;
 mod client;
@@ -34,6 +35,7 @@ mod wrapper;
 
 pub use answer::Answer;
 pub use audit::TestAudit;
+pub use browser::{Browser, PUBLIC, leads_to, location, query};
 pub use canary::{canary, encodings, find_canary, find_in, find_in_dir};
 pub use capture::logged;
 pub use client::{AgentClient, Anonymous, AppClient, Mode, Operator, SignedClient, SignedRequest};

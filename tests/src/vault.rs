@@ -18,7 +18,7 @@ use alter_domain::{
         CallService, Refresher, Relations, Revoker,
         connect::{ConnectService, PublicUrl, UnderWay},
         identity::{IdentityService, WebhookService},
-        wallet::WalletService,
+        wallet::{RateLimit, WalletService},
     },
     oidc::IdentityKeys,
     port::{Clock as _, HttpClient, ManualClock, NonceStore, Rng, SystemRng, Table, TableNonces},
@@ -257,8 +257,10 @@ impl TestVault {
         let identity = self.identity();
         let grants =
             GrantsState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
+        let limit = RateLimit::default();
         let connect = ConnectState {
             service: connect,
+            limit: limit.clone(),
             wallet_url: PublicUrl::parse(PUBLIC_URL).expect("an address"),
             signing: signing.clone(),
             identity: identity.clone(),
@@ -267,7 +269,7 @@ impl TestVault {
             RevokeState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let webhooks = WebhookService { identity, secrets: WebhookSecrets::new(self.data_keys.clone()) };
         let url = PublicUrl::parse(PUBLIC_URL).expect("an address");
-        let wallet = WalletService { ports: ports.clone(), url };
+        let wallet = WalletService { ports: ports.clone(), url, limit };
         let routes = Router::new()
             .merge(alter_proxy::router(proxy))
             .merge(alter_grants::router(grants))

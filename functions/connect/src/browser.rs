@@ -79,6 +79,8 @@ pub(crate) fn field<'f>(form: &'f [(String, String)], name: &str) -> &'f str {
 pub(crate) enum Visited {
     Connect(ConnectSessionId),
     SignIn(SignInId),
+    /// A sign-in of the Wallet's.
+    Wallet(SignInId),
 }
 
 impl From<ConnectSessionId> for Visited {
@@ -101,19 +103,31 @@ pub(crate) fn known(headers: &HeaderMap, url: &PublicUrl, visited: impl Into<Vis
     pairs.find(|(known, _)| *known == name).and_then(|(_, value)| Browser::parse(value))
 }
 
-/// Gives the browser its secret. Over https the name's prefix keeps other hosts from setting it.
+/// Gives the browser its secret.
 pub(crate) fn remember(
-    mut response: Response,
+    response: Response,
     url: &PublicUrl,
     visited: impl Into<Visited>,
     browser: &Browser,
 ) -> Response {
+    cookie(response, url, visited.into(), (&browser.to_cookie(), COOKIE_SECONDS))
+}
+
+/// Takes it back: the visit is over.
+pub(crate) fn forget(response: Response, url: &PublicUrl, visited: Visited) -> Response {
+    cookie(response, url, visited, ("", 0))
+}
+
+/// Over https the name's prefix keeps other hosts from setting it.
+fn cookie(
+    mut response: Response,
+    url: &PublicUrl,
+    visited: Visited,
+    (value, seconds): (&str, u32),
+) -> Response {
     let secure = if url.is_https() { "; Secure" } else { "" };
-    let cookie = format!(
-        "{}={}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(url, visited.into()),
-        *browser.to_cookie()
-    );
+    let name = cookie_name(url, visited);
+    let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     match HeaderValue::from_str(&cookie) {
         Ok(mut value) => {
             value.set_sensitive(true);
@@ -124,11 +138,23 @@ pub(crate) fn remember(
     }
 }
 
+/// Whether somebody else's page, or a browser that only looks ahead, opened the address. A program that opens it, and one that is
+/// no browser, says nothing of a site.
+pub(crate) fn asks_first(headers: &HeaderMap) -> bool {
+    let is = |name: &str, values: &[&[u8]]| {
+        headers.get(name).map(HeaderValue::as_bytes).is_some_and(|value| values.contains(&value))
+    };
+    is("sec-fetch-site", &[b"cross-site", b"same-site"])
+        || headers.contains_key("sec-purpose")
+        || is("purpose", &[b"prefetch"])
+}
+
 /// Of the id the last digits: the first ones are the time, and would be those of another visit.
 fn cookie_name(url: &PublicUrl, visited: Visited) -> String {
     let (what, id) = match visited {
         Visited::Connect(id) => ("connect", hex::encode(id.as_bytes())),
         Visited::SignIn(id) => ("sign_in", hex::encode(id.as_bytes())),
+        Visited::Wallet(id) => ("wallet_sign_in", hex::encode(id.as_bytes())),
     };
     let tail = id.get(24..).unwrap_or_default();
     let prefix = if url.is_https() { "__Host-" } else { "" };

@@ -9,6 +9,7 @@ use alter_domain::{
     flow::{
         Revoker,
         connect::{ConnectService, PublicUrl, UnderWay},
+        wallet::RateLimit,
     },
     port::HttpClient,
     state::{CredentialOpener, Sealer, SigningKeys},
@@ -24,8 +25,8 @@ const RULES: EgressRules = EgressRules { allow_loopback_http: ALLOW_LOOPBACK_HTT
 /// Connect over an account's adapters: opens clients' secrets, seals what providers give.
 pub fn state(account: &Account) -> Result<ConnectState, StartError> {
     let keys = account.data_keys()?;
-    let public_url = PublicUrl::parse(&account.public_url()?)
-        .map_err(|_| SettingError::Malformed { name: "ALTER_PUBLIC_URL", expected: "a base URL" })?;
+    let public_url = base_url("ALTER_PUBLIC_URL", &account.public_url()?)?;
+    let wallet_url = base_url("ALTER_WALLET_URL", &account.wallet_url()?)?;
     let http = client(account)?;
     let identity = account.identity(&http, RULES)?;
     let service = ConnectService {
@@ -37,7 +38,13 @@ pub fn state(account: &Account) -> Result<ConnectState, StartError> {
         public_url,
         under_way: UnderWay::default(),
     };
-    Ok(ConnectState { service, signing: SigningKeys::new(keys), identity })
+    Ok(ConnectState {
+        service,
+        wallet_url,
+        limit: RateLimit::default(),
+        signing: SigningKeys::new(keys),
+        identity,
+    })
 }
 
 /// The worker over an account's adapters: opens tokens and clients' secrets, seals tokens that it has renewed.
@@ -50,6 +57,10 @@ pub fn revoker(account: &Account) -> Result<Revoker, StartError> {
         http,
         rules: RULES,
     })
+}
+
+fn base_url(name: &'static str, text: &str) -> Result<PublicUrl, SettingError> {
+    PublicUrl::parse(text).map_err(|_| SettingError::Malformed { name, expected: "a base URL" })
 }
 
 fn client(account: &Account) -> Result<Arc<dyn HttpClient>, StartError> {

@@ -1,5 +1,5 @@
 //! Connect: how an end user's account at a provider becomes a grant; and sign-in, how an app without a page of its own comes to
-//! its user's token.
+//! its user's token, and how people come into the Wallet.
 //!
 //! Who calls it: the published clients (sessions, poll, catalogue), end users' browsers (the pages), providers and identity
 //! providers by way of those browsers (the redirects back). What it may touch: configuration, users, sessions, grants and
@@ -9,6 +9,7 @@
 mod api;
 mod assets;
 mod auth;
+mod brand;
 mod browser;
 mod callback;
 mod catalog;
@@ -17,13 +18,15 @@ mod draw;
 pub mod lambda;
 mod outcome;
 mod page;
+mod wallet;
 
 use std::sync::Arc;
 
 use alter_domain::{
     flow::{
-        connect::ConnectService,
+        connect::{ConnectService, PublicUrl},
         identity::{IdentityService, sign_in::SignInService},
+        wallet::{RateLimit, WalletSignInService},
     },
     state::SigningKeys,
 };
@@ -33,6 +36,10 @@ use axum::{Router, routing};
 #[derive(Clone)]
 pub struct ConnectState {
     pub service: ConnectService,
+    /// Where browsers reach the Wallet, whose end users are signed in here: not where Connect is, if it has a domain of its own.
+    pub wallet_url: PublicUrl,
+    /// How often one address may begin to sign in there. One for the process.
+    pub limit: RateLimit,
     pub signing: SigningKeys,
     pub identity: IdentityService,
 }
@@ -42,6 +49,13 @@ impl ConnectState {
     fn sign_in(&self) -> SignInService {
         let ConnectService { opener, sealer, public_url, under_way, .. } = self.service.clone();
         SignInService { identity: self.identity.clone(), opener, sealer, public_url, under_way }
+    }
+
+    /// What signs them in to the Wallet.
+    fn wallet_sign_in(&self) -> WalletSignInService {
+        let ConnectService { opener, under_way, .. } = self.service.clone();
+        let (identity, url) = (self.identity.clone(), self.wallet_url.clone());
+        WalletSignInService { identity, opener, url, under_way }
     }
 }
 
@@ -59,6 +73,9 @@ pub fn router(state: ConnectState) -> Router {
         .route("/sdk/auth/callback", routing::get(auth::redirected))
         .route("/sdk/auth/callback", routing::post(auth::posted))
         .route("/sdk/auth/result/{sign_in_id}", routing::get(auth::result))
+        .route("/api/auth/sign-in", routing::get(wallet::start))
+        .route("/api/auth/callback", routing::get(wallet::redirected))
+        .route("/api/auth/callback", routing::post(wallet::posted))
         .route("/sdk/identity/resolve", routing::post(auth::resolve))
         .route("/sdk/oauth/connect", routing::get(page::arrive))
         .route("/sdk/oauth/connect", routing::post(page::open))

@@ -6,13 +6,14 @@ use axum::Json;
 
 use crate::{
     access::{Reader, Writer},
-    extract::Body,
+    input::Input,
 };
 
 pub(crate) async fn list(_: Reader) -> Json<Approvals> {
     Json(Approvals { items: Vec::new() })
 }
 
-pub(crate) async fn decide(_: Writer, Body(_): Body<Decide>) -> Result<Json<Approvals>> {
+pub(crate) async fn decide(_: Writer, input: Input<Decide>) -> Result<Json<Approvals>> {
+    input.required()?;
     Err(Error::NotFound("approval"))
 }

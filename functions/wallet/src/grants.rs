@@ -10,7 +10,8 @@ use axum::{Json, extract::State};
 
 use crate::{
     access::{Reader, Writer},
-    extract::{Body, Named, Peer},
+    extract::{Named, Peer},
+    input::Input,
     view,
 };
 
@@ -39,9 +40,10 @@ pub(crate) async fn revoke(
     Writer(who): Writer,
     Named(id): Named,
     Peer(ip): Peer,
-    Body(body): Body<RevokeRequest>,
+    input: Input<RevokeRequest>,
 ) -> Result<Json<RevokeReceipt>> {
-    let ended = service.revoke(&who, id, body.reason, ip).await.map_err(over)?;
+    let RevokeRequest { reason } = input.0.unwrap_or_default();
+    let ended = service.revoke(&who, id, reason, ip).await.map_err(over)?;
     Ok(Json(view::receipt(ended, service.ports.clock.now())))
 }
 
@@ -52,9 +54,10 @@ pub(crate) async fn extend(
     Writer(who): Writer,
     Named(id): Named,
     Peer(ip): Peer,
-    Body(body): Body<ExtendRequest>,
+    input: Input<ExtendRequest>,
 ) -> Result<Json<GrantCard>> {
-    let holding = service.extend(&who, id, body.expires_at, ip).await.map_err(over)?;
+    let ExtendRequest { expires_at } = input.required()?;
+    let holding = service.extend(&who, id, expires_at, ip).await.map_err(over)?;
     Ok(Json(view::grant(holding.held, service.ports.clock.now())))
 }
 

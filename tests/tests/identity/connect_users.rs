@@ -6,12 +6,11 @@ use alter_domain::{
     repo::{Grants, Stored, Users},
 };
 use alter_tests::{
-    Answer, ConnectionSpec, KeySpec, Mode, TestApp, TestIdp, TestVault, Upstream, json_reply, toy_provider,
+    Answer, Browser, ConnectionSpec, KeySpec, Mode, TestApp, TestIdp, TestVault, Upstream, json_reply,
+    leads_to, query, toy_provider,
 };
 use serde_json::{Value, json};
 use url::Url;
-
-use crate::browser::{Browser, leads_to, query};
 
 struct Stage {
     app: TestApp,

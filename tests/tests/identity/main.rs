@@ -9,7 +9,6 @@
 )]
 
 mod bounds;
-mod browser;
 mod calls;
 mod connect_users;
 mod departure;

@@ -8,11 +8,12 @@ use alter_domain::{
     port::TableName,
     repo::{Stored, Users},
 };
-use alter_tests::{Answer, SIGN_IN_CLIENT, SIGN_IN_SECRET, TestApp, TestIdp, TestVault, logged};
+use alter_tests::{
+    Answer, Browser, PUBLIC, SIGN_IN_CLIENT, SIGN_IN_SECRET, TestApp, TestIdp, TestVault, leads_to, location,
+    logged, query,
+};
 use serde_json::{Value, json};
 use url::Url;
-
-use crate::browser::{Browser, PUBLIC, leads_to, location, query};
 
 mod attacks;
 mod provider;

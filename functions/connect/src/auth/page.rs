@@ -15,13 +15,13 @@ use axum::{
     extract::{Extension, Path, RawQuery, State},
     response::Response,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use url::form_urlencoded;
 
 use super::draw::{ConfirmPage, ResultPage, refusal};
 use crate::{
     ConnectState,
-    browser::{form, known, page, pairs, remember, see_other},
+    browser::{asks_first, form, known, page, pairs, remember, see_other},
     callback::MAX_QUERY_BYTES,
     draw::LeavingPage,
 };
@@ -117,17 +117,6 @@ pub(crate) async fn result(
         }
         Err(error) => refused(&state, &error),
     }
-}
-
-/// Whether somebody else's page, or a browser that only looks ahead, opened the address. A program that opens it, and one that is
-/// no browser, says nothing of a site.
-fn asks_first(headers: &HeaderMap) -> bool {
-    let is = |name: &str, values: &[&[u8]]| {
-        headers.get(name).map(HeaderValue::as_bytes).is_some_and(|value| values.contains(&value))
-    };
-    is("sec-fetch-site", &[b"cross-site", b"same-site"])
-        || headers.contains_key("sec-purpose")
-        || is("purpose", &[b"prefetch"])
 }
 
 async fn begin(

@@ -93,6 +93,11 @@ pub fn sign_in(id: SignInId) -> Key {
     Key::new(format!("sign-in#{id}"), "session")
 }
 
+/// One way into the Wallet.
+pub fn wallet_sign_in(id: SignInId) -> Key {
+    Key::new(format!("wallet#{id}"), "sign-in")
+}
+
 /// One signed-in browser of the Wallet.
 pub fn wallet_session(id: WalletSessionId) -> Key {
     Key::new(format!("wallet#{id}"), "session")

@@ -21,6 +21,7 @@ mod scope;
 mod sign_in;
 mod user;
 mod wallet_session;
+mod wallet_sign_in;
 
 pub use agent::{Agent, AgentName, AgentState};
 pub use api_key::{ApiKey, KeyHolder, KeyProblem, KeyState};
@@ -51,3 +52,4 @@ pub use scope::{Scope, Scopes, UnknownScope};
 pub use sign_in::{SIGN_IN_LIFETIME, SIGN_IN_TOLD, SignIn, SignInProfile, SignInProgress};
 pub use user::{Identity, Membership, User, UserState};
 pub use wallet_session::{WALLET_IDLE, WALLET_LIFETIME, WalletSession};
+pub use wallet_sign_in::{WALLET_SIGN_IN_LIFETIME, WalletSignIn};

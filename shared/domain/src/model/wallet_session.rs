@@ -26,6 +26,8 @@ pub struct WalletSession {
     pub sub: String,
     /// Hex SHA-256 of the browser's secret.
     pub browser: String,
+    /// When the ID token that it began with was issued, in Unix seconds: whatever ends the tokens of that time ends the session.
+    pub issued_at: i64,
     pub created_at: Timestamp,
     /// When it was last used, a few minutes late.
     pub used_at: Timestamp,
@@ -68,6 +70,7 @@ mod tests {
             issuer: "https://idp.example".to_owned(),
             sub: "alice".to_owned(),
             browser: String::new(),
+            issued_at: 0,
             created_at: at(0),
             used_at: at(0),
         };

@@ -1,10 +1,9 @@
 //! Sign-ins that are somebody's trick: none of them makes anybody known or hands out a token.
 
-use alter_tests::{SIGN_IN_CLIENT, TestIdp, TokenSpec};
+use alter_tests::{SIGN_IN_CLIENT, TestIdp, TokenSpec, location, query};
 use serde_json::json;
 
 use super::{Stage, failed, with};
-use crate::browser::{location, query};
 
 #[tokio::test]
 async fn a_sign_in_is_for_the_browser_that_opened_it_first() {

@@ -4,11 +4,10 @@ use alter_domain::{
     model::EventKind,
     repo::{IdentityProviders, Users},
 };
-use alter_tests::{SIGN_IN_SECRET, TestIdp};
+use alter_tests::{SIGN_IN_SECRET, TestIdp, location};
 use serde_json::json;
 
 use super::{Stage, failed};
-use crate::browser::location;
 
 #[tokio::test]
 async fn whoever_says_no_is_not_signed_in() {

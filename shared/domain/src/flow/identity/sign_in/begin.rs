@@ -4,14 +4,13 @@ use alter_api_types::SignInId;
 use url::Url;
 
 use super::{
-    ATTEMPTS, Right, SCOPE, SignInService, Ticket,
+    ATTEMPTS, Right, SignInService, Ticket,
     told::{CHANGED, MISCONFIGURED},
 };
 use crate::{
-    egress::Target,
     error::Error,
-    flow::connect::{Browser, ConnectError, challenge},
-    model::{App, IdentityProvider, SignIn, SignInClient},
+    flow::connect::{Browser, ConnectError},
+    model::{App, SignIn},
     repo::{Apps, SignIns, Stored},
 };
 
@@ -83,11 +82,11 @@ impl SignInService {
         browser: &Browser,
         state: &str,
     ) -> Result<Option<Url>, ConnectError> {
-        let Some((idp, client)) = self.provider_of(sign_in).await? else {
+        let Some((idp, client)) = self.asking().provider(sign_in.app_id, sign_in.idp_id).await? else {
             self.failed(sign_in, CHANGED, None).await?;
             return Ok(None);
         };
-        match self.request(&idp.value, &client, browser, state) {
+        match self.asking().request(&idp.value, &client, (browser, state), false) {
             Ok(url) => Ok(Some(url)),
             Err(error) => {
                 tracing::warn!(idp = %idp.value.id, %error, "no authentication request can be made");
@@ -95,29 +94,6 @@ impl SignInService {
                 Ok(None)
             }
         }
-    }
-
-    /// OpenID Connect Core 1.0 section 3.1.2.1, RFC 7636 section 4.3.
-    fn request(
-        &self,
-        idp: &IdentityProvider,
-        client: &SignInClient,
-        browser: &Browser,
-        state: &str,
-    ) -> Result<Url, crate::egress::EgressError> {
-        let target = Target::parse(&idp.endpoints.authorization, &self.identity.rules)?;
-        let pairs = [
-            ("response_type", "code".to_owned()),
-            ("client_id", client.client_id.clone()),
-            ("redirect_uri", self.redirect_uri()),
-            ("scope", SCOPE.to_owned()),
-            ("state", state.to_owned()),
-            ("nonce", browser.nonce(state)),
-            ("code_challenge", challenge(&browser.verifier(state))),
-            ("code_challenge_method", "S256".to_owned()),
-        ];
-        let pairs = pairs.map(|(name, value)| (name.to_owned(), value));
-        Ok(target.with_query(&pairs)?.url().clone())
     }
 
     async fn of_ticket(&self, ticket: &Ticket) -> Result<Stored<SignIn>, ConnectError> {

@@ -1,17 +1,13 @@
-//! The redirect back from the identity provider (OpenID Connect Core 1.0 section 3.1.2.5 and 3.1.3.7, RFC 9207).
+//! The redirect back from the identity provider (OpenID Connect Core 1.0 section 3.1.2.5).
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use alter_api_types::{SignInId, UserId};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
 use super::{
-    ATTEMPTS, Right, SignInService, Ticket,
-    told::{
-        CHANGED, CODE_REFUSED, MISCONFIGURED, OWN_TROUBLE, REFUSED, TROUBLE, Told, UNUSABLE, refusal, told,
-    },
+    ATTEMPTS, Given, Obtained, Right, SignInService, Ticket, code_of,
+    told::{CHANGED, Told, told},
 };
 use crate::{
     error::{Error, Result},
@@ -23,9 +19,7 @@ use crate::{
     model::{
         Actor, EventKind, IdentityProvider, SignIn, SignInClient, SignInProfile, SignInProgress, Surface,
     },
-    oauth::{Client, CodeForIdToken, ExchangeError, IdToken},
-    oidc::{Verified, display},
-    repo::{Credentials, SignIns, Stored},
+    repo::{SignIns, Stored},
     secret::Secret,
 };
 
@@ -43,17 +37,6 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// Longer than any code.
-const MAX_CODE_BYTES: usize = 8192;
-
-/// What came back for one request, on the way to a token.
-struct Given {
-    code: Secret<String>,
-    verifier: Zeroizing<String>,
-    nonce: String,
-    ip: Option<IpAddr>,
-}
-
 impl SignInService {
     /// Takes a redirect: where all of it fits the request that its `state` names, the user is known from now on and the app can
     /// have their token. Returns the sign-in whose page tells the user. An error has created nothing.
@@ -68,31 +51,18 @@ impl SignInService {
         let state = single(&answer.params, "state")?.ok_or(ConnectError::UnknownState)?;
         let (sign_in, browser) = self.claim(state, browser).await?;
         let id = sign_in.id;
-        let Some((idp, client)) = self.provider_of(&sign_in).await? else {
+        let Some((idp, client)) = self.asking().provider(sign_in.app_id, sign_in.idp_id).await? else {
             self.failed(&sign_in, CHANGED, answer.ip).await?;
             return Ok(id);
         };
-        // Also for errors (RFC 9207 section 2.4): who says no must be who was asked.
-        let from_another = match single(&answer.params, "iss")? {
-            Some(iss) => iss != idp.value.issuer,
-            None => idp.value.endpoints.names_itself,
+        let code = match code_of(&idp.value, &answer.params)? {
+            Ok(code) => code,
+            Err(told) => {
+                self.failed(&sign_in, told, answer.ip).await?;
+                return Ok(id);
+            }
         };
-        if from_another {
-            tracing::warn!(idp = %idp.value.id, "a sign-in's redirect names another issuer, or none");
-            return Err(ConnectError::Mismatch("it does not come from the provider that was asked"));
-        }
-        if let Some(code) = single(&answer.params, "error")? {
-            self.failed(&sign_in, refusal(code), answer.ip).await?;
-            return Ok(id);
-        }
-        let code = single(&answer.params, "code")?.filter(|code| code.len() <= MAX_CODE_BYTES);
-        let code = code.ok_or(ConnectError::Mismatch("it is not what the provider promises to send"))?;
-        let given = Given {
-            code: Secret::new(code.to_owned()),
-            verifier: browser.verifier(state),
-            nonce: browser.nonce(state),
-            ip: answer.ip,
-        };
+        let given = (Given::new(code, &browser, state), answer.ip);
         self.finish(sign_in, idp, client, given).await?;
         Ok(id)
     }
@@ -129,12 +99,11 @@ impl SignInService {
         sign_in: SignIn,
         idp: Stored<IdentityProvider>,
         client: SignInClient,
-        given: Given,
+        (given, ip): (Given, Option<IpAddr>),
     ) -> Result<(), ConnectError> {
         let service = self.clone();
         let task = self.under_way.spawn(async move {
-            let ip = given.ip;
-            match Box::pin(service.sign_in(&sign_in, idp, &client, given)).await {
+            match Box::pin(service.sign_in(&sign_in, idp, &client, (&given, ip))).await {
                 Ok(()) => Ok(()),
                 Err(told) => service.failed(&sign_in, told, ip).await.map(drop),
             }
@@ -149,98 +118,18 @@ impl SignInService {
         sign_in: &SignIn,
         idp: Stored<IdentityProvider>,
         client: &SignInClient,
-        given: Given,
+        (given, ip): (&Given, Option<IpAddr>),
     ) -> Result<(), Told> {
-        let actor = Actor { ip: given.ip.map(|ip| ip.to_string()), ..sign_in.actor.clone() };
-        let obtained = self.exchange(&idp.value, client, &given).await?;
-        let verified = self.identity.verify(&idp.value, obtained.id_token.expose_secret()).await;
-        let verified = verified.map_err(told)?;
-        if let Err(why) = check_id_token(&verified, &client.client_id, &given.nonce) {
-            tracing::warn!(idp = %idp.value.id, why, "an ID token was refused");
-            return Err(UNUSABLE);
-        }
-        let verified = self.with_profile(&idp.value, verified, obtained.access_token.as_ref()).await;
+        let actor = Actor { ip: ip.map(|ip| ip.to_string()), ..sign_in.actor.clone() };
+        let Obtained { id_token, verified } = self.asking().obtain(&idp.value, client, given).await?;
         let identified = self.identity.known(idp, Arc::clone(&verified), &actor).await.map_err(told)?;
         let profile = SignInProfile {
             sub: verified.sub.clone(),
             email: verified.email.clone().or_else(|| identified.user.email.clone()),
             name: verified.name.clone().or_else(|| identified.user.name.clone()),
         };
-        let completed = self.completed(sign_in, identified.user_id(), profile, &obtained.id_token, actor);
+        let completed = self.completed(sign_in, identified.user_id(), profile, &id_token, actor);
         completed.await.map_err(told)
-    }
-
-    async fn exchange(
-        &self,
-        idp: &IdentityProvider,
-        client: &SignInClient,
-        given: &Given,
-    ) -> Result<IdToken, Told> {
-        let secret = match client.secret {
-            None => None,
-            Some(secret) => {
-                let credentials = Credentials(self.identity.ports.table.as_ref());
-                let sealed = credentials.get(idp.app_id, secret.credential_id).await.map_err(told)?.value;
-                if sealed.seal_version != secret.seal_version {
-                    // It is being replaced.
-                    return Err(OWN_TROUBLE);
-                }
-                Some(self.opener.open(idp.org_id, &sealed).await.map_err(told)?)
-            }
-        };
-        let redirect_uri = self.redirect_uri();
-        let asked = CodeForIdToken {
-            token_endpoint: &idp.endpoints.token,
-            auth_methods: &idp.endpoints.token_auth_methods,
-            client: Client {
-                client_id: &client.client_id,
-                secret: secret.as_ref(),
-                redirect_uri: &redirect_uri,
-            },
-            code: &given.code,
-            verifier: &given.verifier,
-        };
-        self.engine().exchange_for_id_token(&asked).await.map_err(|error| {
-            tracing::warn!(idp = %idp.id, %error, "a code gave no ID token");
-            match error {
-                ExchangeError::Dead { .. } => CODE_REFUSED,
-                ExchangeError::Client { .. } => MISCONFIGURED,
-                ExchangeError::Refused { .. } => REFUSED,
-                ExchangeError::Unreachable(_) | ExchangeError::Unknown(_) => TROUBLE,
-                ExchangeError::Reply(_) => UNUSABLE,
-            }
-        })
-    }
-
-    /// The verified token, with what only the userinfo endpoint tells of the user's profile. Without it a sign-in works as well.
-    async fn with_profile(
-        &self,
-        idp: &IdentityProvider,
-        verified: Arc<Verified>,
-        access_token: Option<&Secret<String>>,
-    ) -> Arc<Verified> {
-        let (Some(endpoint), Some(access_token)) = (&idp.endpoints.userinfo, access_token) else {
-            return verified;
-        };
-        if verified.email.is_some() && verified.name.is_some() {
-            return verified;
-        }
-        match self.engine().user_info(endpoint, access_token).await {
-            // OpenID Connect Core 1.0 section 5.3.4: of another user it says nothing of this one.
-            Ok(info) if info.sub == verified.sub => Arc::new(Verified {
-                email: verified.email.clone().or_else(|| display(info.email.as_ref())),
-                name: verified.name.clone().or_else(|| display(info.name.as_ref())),
-                ..verified.as_ref().clone()
-            }),
-            Ok(_) => {
-                tracing::warn!(idp = %idp.id, "the userinfo reply is of another user");
-                verified
-            }
-            Err(error) => {
-                tracing::info!(idp = %idp.id, %error, "the identity provider told no profile");
-                verified
-            }
-        }
     }
 
     async fn completed(
@@ -289,26 +178,6 @@ impl SignInService {
         }
         Ok(ended)
     }
-}
-
-/// What an ID token must be beside a token of the user's that the vault accepts: made for the vault's own client, and for this very
-/// request (OpenID Connect Core 1.0 section 3.1.3.7, points 3 to 5, 10 and 11).
-fn check_id_token(verified: &Verified, client_id: &str, nonce: &str) -> Result<(), &'static str> {
-    let mine = verified.nonce.as_deref().unwrap_or_default();
-    if !bool::from(mine.as_bytes().ct_eq(nonce.as_bytes())) {
-        return Err("it was not made for this request");
-    }
-    if !verified.audience.iter().any(|audience| audience == client_id) {
-        return Err("it is for another client");
-    }
-    let party = verified.authorized_party.as_deref();
-    if party.is_some_and(|party| party != client_id) || (verified.audience.len() > 1 && party.is_none()) {
-        return Err("it was issued to another client");
-    }
-    if verified.issued_at.is_none() {
-        return Err("it does not say when it was issued");
-    }
-    Ok(())
 }
 
 /// An event of a sign-in: whoever asked for it answers for it, from the browser's address.

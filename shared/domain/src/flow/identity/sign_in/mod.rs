@@ -9,10 +9,9 @@
 mod begin;
 mod callback;
 mod outcome;
+mod provider;
 mod ticket;
-mod told;
-
-use std::time::Duration;
+pub(in crate::flow) mod told;
 
 use alter_api_types::SignInId;
 
@@ -20,7 +19,9 @@ pub use begin::Begun;
 pub use callback::Answer;
 pub use outcome::{SignInOutcome, SignInVisit};
 
-use self::ticket::{Right, Ticket};
+pub(in crate::flow) use provider::{Asking, Given, Obtained, code_of};
+pub(in crate::flow) use ticket::{Right, Ticket};
+
 use super::IdentityService;
 use crate::{
     error::{Error, Result},
@@ -28,17 +29,12 @@ use crate::{
         Caller,
         connect::{Browser, ConnectError, PublicUrl, UnderWay},
     },
-    model::{IdentityProvider, SIGN_IN_LIFETIME, SignIn, SignInClient, SignInProgress},
-    oauth::Engine,
+    model::{SIGN_IN_LIFETIME, SignIn, SignInProgress},
     repo::{IdentityProviders, SignIns, Stored},
     secret::Secret,
     state::{CredentialOpener, Sealer},
 };
 
-/// What is asked for: who the user is, and nothing that the app could do elsewhere.
-const SCOPE: &str = "openid profile email";
-/// For one request to an identity provider.
-const PROVIDER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a write that lost against another is tried again.
 const ATTEMPTS: usize = 10;
 
@@ -134,27 +130,7 @@ impl SignInService {
         Err(Error::Throttled)
     }
 
-    /// The identity provider that the sign-in is at, as long as the app has it and the vault a client there.
-    async fn provider_of(
-        &self,
-        sign_in: &SignIn,
-    ) -> Result<Option<(Stored<IdentityProvider>, SignInClient)>> {
-        let idp = IdentityProviders(self.identity.ports.table.as_ref()).find(sign_in.app_id).await?;
-        let idp = idp.filter(|idp| idp.value.id == sign_in.idp_id);
-        Ok(idp.and_then(|idp| {
-            let client = idp.value.client.clone()?;
-            Some((idp, client))
-        }))
-    }
-
-    fn engine(&self) -> Engine<'_> {
-        let ports = &self.identity.ports;
-        Engine {
-            http: self.identity.http.as_ref(),
-            rules: self.identity.rules,
-            clock: ports.clock.as_ref(),
-            rng: ports.rng.as_ref(),
-            timeout: PROVIDER_TIMEOUT,
-        }
+    fn asking(&self) -> Asking<'_> {
+        Asking { identity: &self.identity, opener: &self.opener, redirect_uri: self.redirect_uri() }
     }
 }

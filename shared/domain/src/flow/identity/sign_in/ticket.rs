@@ -16,7 +16,7 @@ const RANDOM_BYTES: usize = 24;
 
 /// What a ticket is for. None opens what another does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Right {
+pub(in crate::flow) enum Right {
     /// The app, with its key: to ask how the sign-in ended.
     Poll,
     /// A browser: to begin it.
@@ -36,13 +36,13 @@ impl Right {
 }
 
 /// A ticket as somebody presents it. It says which sign-in it is for; whether it is that one's, its digest tells.
-pub(super) struct Ticket {
+pub(in crate::flow) struct Ticket {
     id: SignInId,
     text: Secret<String>,
 }
 
 impl Ticket {
-    pub(super) fn mint(right: Right, id: SignInId, rng: &dyn Rng) -> Result<Self> {
+    pub(in crate::flow) fn mint(right: Right, id: SignInId, rng: &dyn Rng) -> Result<Self> {
         let mut bytes = Zeroizing::new([0u8; ID_BYTES + RANDOM_BYTES]);
         let (head, random) = bytes.split_at_mut(ID_BYTES);
         head.copy_from_slice(id.as_bytes());
@@ -51,7 +51,7 @@ impl Ticket {
         Ok(Self { id, text: Secret::new(text) })
     }
 
-    pub(super) fn parse(right: Right, text: &str) -> Option<Self> {
+    pub(in crate::flow) fn parse(right: Right, text: &str) -> Option<Self> {
         let encoded = text.strip_prefix(right.prefix())?;
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(encoded).ok()?);
         let (id, random) = bytes.split_first_chunk::<ID_BYTES>()?;
@@ -59,20 +59,20 @@ impl Ticket {
         (random.len() == RANDOM_BYTES).then(|| Self { id, text: Secret::new(text.to_owned()) })
     }
 
-    pub(super) fn id(&self) -> SignInId {
+    pub(in crate::flow) fn id(&self) -> SignInId {
         self.id
     }
 
-    pub(super) fn text(&self) -> &Secret<String> {
+    pub(in crate::flow) fn text(&self) -> &Secret<String> {
         &self.text
     }
 
-    pub(super) fn digest(&self) -> String {
+    pub(in crate::flow) fn digest(&self) -> String {
         hex_digest(self.text.expose_secret().as_bytes())
     }
 
     /// In constant time.
-    pub(super) fn has_digest(&self, stored: &str) -> bool {
+    pub(in crate::flow) fn has_digest(&self, stored: &str) -> bool {
         self.digest().as_bytes().ct_eq(stored.as_bytes()).into()
     }
 }

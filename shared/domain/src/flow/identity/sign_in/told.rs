@@ -3,39 +3,40 @@
 use crate::error::Error;
 
 /// A code and a sentence for the app and for the user.
-pub(super) type Told = (&'static str, &'static str);
+pub(in crate::flow) type Told = (&'static str, &'static str);
 
-pub(super) const CHANGED: Told = (
+pub(in crate::flow) const CHANGED: Told = (
     "identity_provider_changed",
     "The app's sign-in was set up anew meanwhile. Go back to the app and start again.",
 );
-pub(super) const MISCONFIGURED: Told = (
+pub(in crate::flow) const MISCONFIGURED: Told = (
     "idp_signin_misconfigured",
     "The identity provider does not accept the app's registration. Only the app's operator can change that.",
 );
-pub(super) const DENIED: Told = ("sign_in_denied", "The sign-in was cancelled.");
-pub(super) const TROUBLE: Told = (
+pub(in crate::flow) const DENIED: Told = ("sign_in_denied", "The sign-in was cancelled.");
+pub(in crate::flow) const TROUBLE: Told = (
     "identity_provider_unavailable",
     "The identity provider has trouble at the moment. Try again in a while.",
 );
-pub(super) const REFUSED: Told = (
+pub(in crate::flow) const REFUSED: Told = (
     "identity_provider_refused",
     "The identity provider refused the sign-in. Try again, or ask the app's operator.",
 );
-pub(super) const CODE_REFUSED: Told =
+pub(in crate::flow) const CODE_REFUSED: Told =
     ("code_refused", "The identity provider no longer accepts this sign-in. Start again from the app.");
-pub(super) const UNUSABLE: Told = (
+pub(in crate::flow) const UNUSABLE: Told = (
     "id_token_invalid",
     "The identity provider's answer could not be verified. Start again; if it stays so, ask the app's operator.",
 );
-pub(super) const SUSPENDED: Told =
+pub(in crate::flow) const SUSPENDED: Told =
     ("user_suspended", "Your account is suspended. Whoever runs the app can tell you why.");
-pub(super) const LEFT: Told =
+pub(in crate::flow) const LEFT: Told =
     ("user_deprovisioned", "Your account has been closed. Whoever runs the app can tell you why.");
-pub(super) const OWN_TROUBLE: Told = ("sign_in_failed", "Something went wrong here. Try again in a while.");
+pub(in crate::flow) const OWN_TROUBLE: Told =
+    ("sign_in_failed", "Something went wrong here. Try again in a while.");
 
 /// What an error code of the identity provider means (RFC 6749 section 4.1.2.1, OpenID Connect Core 1.0 section 3.1.2.6).
-pub(super) fn refusal(code: &str) -> Told {
+pub(in crate::flow) fn refusal(code: &str) -> Told {
     let shown: String = code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect();
     tracing::info!(code = shown, "an identity provider refused a sign-in");
     match code {
@@ -53,7 +54,7 @@ pub(super) fn refusal(code: &str) -> Told {
 }
 
 /// What an error of the vault's own means.
-pub(super) fn told(error: Error) -> Told {
+pub(in crate::flow) fn told(error: Error) -> Told {
     match error {
         Error::UserSuspended => SUSPENDED,
         Error::UserDeprovisioned => LEFT,
