@@ -1,6 +1,7 @@
-//! The page's style and script: compiled in, named by their content, so that browsers may keep them for good.
+//! The pages' style and script, named by their content, so that browsers may keep them for good: compiled in, or made of an app's
+//! colours.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use alter_domain::crypto::sha256;
 use axum::{
@@ -8,6 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
+
+use crate::brand;
 
 static STYLE: &str = include_str!("../assets/connect.css");
 static SCRIPT: &str = include_str!("../assets/connect.js");
@@ -18,9 +21,11 @@ pub(crate) static SCRIPT_NAME: LazyLock<String> = LazyLock::new(|| named(SCRIPT,
 
 pub(crate) async fn asset(Path(name): Path<String>) -> Response {
     let (text, kind) = if name == *STYLE_NAME {
-        (STYLE, "text/css; charset=utf-8")
+        (STYLE.into(), "text/css; charset=utf-8")
     } else if name == *SCRIPT_NAME {
-        (SCRIPT, "text/javascript; charset=utf-8")
+        (SCRIPT.into(), "text/javascript; charset=utf-8")
+    } else if let Some(sheet) = brand::sheet(&name) {
+        (Cow::from(sheet), "text/css; charset=utf-8")
     } else {
         // A page of before a new version asks for the file of before: nothing that a program would read.
         return StatusCode::NOT_FOUND.into_response();

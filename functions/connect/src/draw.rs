@@ -3,7 +3,7 @@
 use alter_domain::{
     Result,
     flow::connect::{ConnectError, FieldProblem, PublicUrl, Visit, VisitedProvider},
-    model::Progress,
+    model::{App, Progress},
     oauth::{AccountInfo, Provider, Shape, VariableSource, requested_scopes},
     web,
 };
@@ -11,7 +11,10 @@ use askama::Template;
 use http::StatusCode;
 use url::Url;
 
-use crate::assets::{SCRIPT_NAME, STYLE_NAME};
+use crate::{
+    assets::{SCRIPT_NAME, STYLE_NAME},
+    brand::{Mark, sheet_name},
+};
 
 /// What every page has.
 pub(crate) struct Frame {
@@ -19,6 +22,8 @@ pub(crate) struct Frame {
     pub(crate) base: String,
     pub(crate) style: &'static str,
     pub(crate) script: &'static str,
+    /// The style sheet of the app's colours.
+    pub(crate) brand: Option<String>,
 }
 
 /// The page that takes the token out of the link.
@@ -51,6 +56,7 @@ pub(crate) struct MessagePage {
 pub(crate) struct SessionPage {
     frame: Frame,
     app: String,
+    mark: Mark,
     session: String,
     form_token: String,
     title: String,
@@ -100,7 +106,13 @@ struct Field {
 
 impl Frame {
     pub(crate) fn new(url: &PublicUrl) -> Self {
-        Self { base: url.path().to_owned(), style: STYLE_NAME.as_str(), script: SCRIPT_NAME.as_str() }
+        let base = url.path().to_owned();
+        Self { base, style: STYLE_NAME.as_str(), script: SCRIPT_NAME.as_str(), brand: None }
+    }
+
+    /// Of a page that is about an app.
+    pub(crate) fn of(url: &PublicUrl, app: &App) -> Self {
+        Self { brand: sheet_name(&app.branding), ..Self::new(url) }
     }
 }
 
@@ -205,8 +217,9 @@ impl SessionPage {
             _ => None,
         };
         Ok(Self {
-            frame: Frame::new(url),
+            frame: Frame::of(url, &visit.app),
             app: visit.app.name.clone(),
+            mark: Mark::of(url, &visit.app),
             session: visit.session.id.to_string(),
             form_token: form_token.to_owned(),
             title,

@@ -49,7 +49,7 @@ impl DonePage {
             _ => "A link works for 10 minutes. Go back to the app and start again.".to_owned(),
         };
         Self {
-            frame: Frame::new(url),
+            frame: Frame::of(url, &visit.app),
             app: visit.app.name.clone(),
             connected,
             ended,

@@ -11,7 +11,10 @@ use alter_domain::{
 use askama::Template;
 use http::StatusCode;
 
-use crate::draw::{Frame, MessagePage};
+use crate::{
+    brand::Mark,
+    draw::{Frame, MessagePage},
+};
 
 /// Asks whether to go on.
 #[derive(Template)]
@@ -19,7 +22,7 @@ use crate::draw::{Frame, MessagePage};
 pub(crate) struct ConfirmPage {
     frame: Frame,
     app: String,
-    monogram: String,
+    mark: Mark,
     start_key: String,
 }
 
@@ -48,8 +51,7 @@ enum Outcome {
 
 impl ConfirmPage {
     pub(super) fn new(url: &PublicUrl, app: &App, start_key: String) -> Self {
-        let monogram = app.name.chars().take(1).collect();
-        Self { frame: Frame::new(url), app: app.name.clone(), monogram, start_key }
+        Self { frame: Frame::of(url, app), app: app.name.clone(), mark: Mark::of(url, app), start_key }
     }
 }
 
@@ -67,7 +69,7 @@ impl ResultPage {
             SignInProgress::Waiting if visit.expired => (StatusCode::GONE, Outcome::Expired),
             SignInProgress::Waiting => (StatusCode::OK, Outcome::Waiting),
         };
-        (status, Self { frame: Frame::new(url), app: visit.app.name.clone(), outcome })
+        (status, Self { frame: Frame::of(url, &visit.app), app: visit.app.name.clone(), outcome })
     }
 }
 
