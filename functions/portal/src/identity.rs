@@ -31,7 +31,7 @@ pub(crate) async fn get(
     access: InApp<Read>,
 ) -> Result<Json<IdentityProviderView>> {
     let found = IdentityProviders(portal.ports.table.as_ref()).get(access.app_id()).await?;
-    Ok(Json(view::identity_provider(found.value, &portal.public_url)))
+    Ok(Json(view::identity_provider(found.value, &portal)))
 }
 
 /// Ask an issuer what it is
@@ -68,7 +68,7 @@ pub(crate) async fn add(
 ) -> Result<(StatusCode, Json<IdentityProviderView>)> {
     let new = input::new_identity_provider(body);
     let idp = flow::add_identity_provider(&portal.ports, egress(&portal), new, access.change()).await?;
-    Ok((StatusCode::CREATED, Json(view::identity_provider(idp, &portal.public_url))))
+    Ok((StatusCode::CREATED, Json(view::identity_provider(idp, &portal))))
 }
 
 /// Change the app's identity provider
@@ -89,7 +89,7 @@ pub(crate) async fn update(
 ) -> Result<Json<IdentityProviderView>> {
     let new = input::identity_provider_change(body);
     let idp = flow::update_identity_provider(&portal.ports, egress(&portal), new, access.change()).await?;
-    Ok(Json(view::identity_provider(idp, &portal.public_url)))
+    Ok(Json(view::identity_provider(idp, &portal)))
 }
 
 /// Remove the app's identity provider
@@ -106,7 +106,7 @@ pub(crate) async fn remove(
     access: InApp<Admin>,
 ) -> Result<Json<IdentityProviderView>> {
     let idp = flow::remove_identity_provider(&portal.ports, access.change()).await?;
-    Ok(Json(view::identity_provider(idp, &portal.public_url)))
+    Ok(Json(view::identity_provider(idp, &portal)))
 }
 
 /// Set the client for sign-in
@@ -126,7 +126,7 @@ pub(crate) async fn set_client(
     let secret = body.client_secret.map(|secret| Secret::new(secret.into_inner()));
     let client = (body.client_id.as_str(), secret);
     let idp = flow::set_sign_in_client(&portal.ports, &portal.sealer, client, access.change()).await?;
-    Ok(Json(view::identity_provider(idp, &portal.public_url)))
+    Ok(Json(view::identity_provider(idp, &portal)))
 }
 
 /// Remove the client for sign-in
@@ -141,7 +141,7 @@ pub(crate) async fn remove_client(
     access: InApp<Admin>,
 ) -> Result<Json<IdentityProviderView>> {
     let idp = flow::remove_sign_in_client(&portal.ports, access.change()).await?;
-    Ok(Json(view::identity_provider(idp, &portal.public_url)))
+    Ok(Json(view::identity_provider(idp, &portal)))
 }
 
 /// List the webhooks, on and off

@@ -16,7 +16,8 @@ fn main() -> ExitCode {
         let loopback = RULES.allow_loopback_http;
         let options = ClientOptions { allow_loopback_http: loopback, ..ClientOptions::default() };
         let http = account.observed(GuardedClient::new(options)?);
-        let state = PortalState::new(account.ports()?, sealer, &public_url, RULES, http);
+        let state = PortalState::new(account.ports()?, sealer, &public_url, RULES, http)
+            .with_wallet(&account.wallet_url()?);
         Ok(SetUp::new(account)?.before(router(state)))
     })
 }
