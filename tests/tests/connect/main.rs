@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod branding;
 mod identity;
 mod pages;
 mod provider;
