@@ -20,7 +20,7 @@ use leptos_router::{
     hooks::{use_navigate, use_query_map},
 };
 
-pub use self::{dom::el, feed::Feed, filter::Filter};
+pub use self::{feed::Feed, filter::Filter};
 use crate::{text, ui::Head};
 use controls::Controls;
 use plot::Plot;
@@ -39,10 +39,11 @@ pub fn Activity() -> impl IntoView {
     let pick = Callback::new(move |day| {
         change.run((false, Filter { from: Some(day), to: Some(day), ..filter.get_untracked() }));
     });
+    let refresh = Callback::new(move |()| turn.update(|turn| *turn += 1));
     view! {
         <Head title=text::frame::ACTIVITY lede=Signal::stored(text::record::LEDE.to_owned()) />
         <Plot filter turn pick />
-        <Controls filter change refresh=move |()| turn.update(|turn| *turn += 1) />
+        <Controls filter change refresh />
         <Feed filter turn clear=Callback::new(move |()| change.run((false, Filter::default()))) />
     }
 }

@@ -5,6 +5,8 @@ mod approvals;
 mod apps;
 mod connections;
 mod grant;
+mod grant_actions;
+mod names;
 mod not_found;
 mod sign_in;
 

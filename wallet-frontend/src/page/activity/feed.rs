@@ -8,7 +8,6 @@ use super::{
     day::Day,
     filter::Filter,
     list::{List, Phase},
-    words::Cast,
 };
 use crate::{
     format,
@@ -38,9 +37,9 @@ pub fn Feed(filter: Signal<Filter>, turn: RwSignal<u32>, #[prop(optional)] clear
         }
     });
     Effect::new(move || {
-        let cast = Cast(overview.ok());
+        let all = overview.ok();
         if place.get().is_some() {
-            list.with_value(|list| list.as_ref().map(|list| list.name(cast)));
+            list.with_value(|list| list.as_ref().map(|list| list.name(all)));
         }
     });
     let scroll = window_event_listener(ev::scroll, move |_| with(List::draw_soon));

@@ -5,9 +5,10 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     rc::Rc,
+    sync::Arc,
 };
 
-use alter_api_types::wallet::ActivityQuery;
+use alter_api_types::wallet::{ActivityQuery, Overview};
 use leptos::{
     prelude::{Set, document, request_animation_frame, window},
     task::spawn_local,
@@ -20,9 +21,8 @@ use super::{
     dom::{add, el, px, say, set, style},
     record::{Record, Run},
     row::{self, Open},
-    words::Cast,
 };
-use crate::{api, api::ApiError, format, text::record as text};
+use crate::{api, api::ApiError, format, page::names::Cast, text::record as text};
 
 /// Rows are kept so far beyond the view, in CSS pixels.
 const MARGIN: f64 = 700.0;
@@ -74,7 +74,7 @@ pub struct List {
 struct State {
     record: Record,
     query: ActivityQuery,
-    cast: Cast,
+    all: Option<Arc<Overview>>,
     today: Option<Day>,
     /// In the page now, by row.
     shown: Vec<Shown>,
@@ -116,8 +116,8 @@ impl List {
         {
             let mut state = self.state.borrow_mut();
             let turn = state.turn + 1;
-            let (cast, record) = (std::mem::take(&mut state.cast), std::mem::take(&mut state.record));
-            *state = State { query, cast, record, turn, today: Some(Day::of(format::browser_now())), ..State::default() };
+            let (all, record) = (state.all.take(), std::mem::take(&mut state.record));
+            *state = State { query, all, record, turn, today: Some(Day::of(format::browser_now())), ..State::default() };
             state.record.clear();
         }
         self.place.set_text_content(None);
@@ -126,10 +126,10 @@ impl List {
     }
 
     /// The names became known, or changed.
-    pub fn name(self: &Rc<Self>, cast: Cast) {
+    pub fn name(self: &Rc<Self>, all: Option<Arc<Overview>>) {
         {
             let mut state = self.state.borrow_mut();
-            state.cast = cast;
+            state.all = all;
             for shown in state.shown.drain(..) {
                 shown.item.remove();
             }
@@ -173,7 +173,7 @@ impl List {
         let Some(item) = button.closest("li").ok().flatten() else { return };
         let fresh = {
             let mut state = self.state.borrow_mut();
-            let State { shown, open, record, cast, .. } = &mut *state;
+            let State { shown, open, record, all, .. } = &mut *state;
             let Some(shown) = shown.iter_mut().find(|shown| shown.item.is_same_node(Some(&item))) else { return };
             let Some(entry) = record.entry(shown.row) else { return };
             let now = open.entry(shown.row).or_default();
@@ -182,7 +182,7 @@ impl List {
             } else {
                 now.whole = !now.whole;
             }
-            let fresh = row::build(entry, cast, *now);
+            let fresh = row::build(entry, Cast(all.as_deref()), *now);
             for name in ["aria-setsize", "aria-posinset"] {
                 set(&fresh, name, &item.get_attribute(name).unwrap_or_default());
             }
@@ -320,7 +320,7 @@ impl State {
         }
         let index = self.record.run_of(row);
         let (Some(entry), Some(run)) = (self.record.entry(row), self.record.run(index)) else { return };
-        let item = row::build(entry, &self.cast, self.open.get(&row).copied().unwrap_or_default());
+        let item = row::build(entry, Cast(self.all.as_deref()), self.open.get(&row).copied().unwrap_or_default());
         set(&item, "aria-posinset", &(row - run.first + 1).to_string());
         let next = self.shown.get(at).filter(|shown| self.record.run_of(shown.row) == index);
         let next = next.map(|shown| shown.item.clone());

@@ -5,10 +5,11 @@ use web_sys::{Element, HtmlElement};
 use super::{
     dom::{add, el, say, set},
     entry::{Entry, fold},
-    words::{self, Cast, Tone},
+    words::{self, Tone},
 };
 use crate::{
     format,
+    page::names::Cast,
     text::record::{self as text, fill},
     visible::{visible, visible_line},
 };
@@ -31,7 +32,7 @@ impl Open {
 }
 
 /// Its buttons say by `data-act` what they do: `details` or `whole`.
-pub fn build(entry: &Entry, cast: &Cast, open: Open) -> HtmlElement {
+pub fn build(entry: &Entry, cast: Cast<'_>, open: Open) -> HtmlElement {
     let tone = words::tone(entry);
     let row = el("li", "act");
     let _ = row.class_list().add_1(tone.class());
@@ -58,7 +59,7 @@ pub fn build(entry: &Entry, cast: &Cast, open: Open) -> HtmlElement {
     row
 }
 
-fn call(main: &Element, entry: &Entry, cast: &Cast) {
+fn call(main: &Element, entry: &Entry, cast: Cast<'_>) {
     let title = el("p", "act-title");
     say(&title, "bdi", "act-provider", &cast.provider(entry.provider.as_deref()));
     let by = el("span", "act-by");
@@ -97,7 +98,7 @@ fn said(main: &Element, reason: &str, open: Open) {
     add(main, &quote);
 }
 
-fn result(main: &Element, entry: &Entry, cast: &Cast) {
+fn result(main: &Element, entry: &Entry, cast: Cast<'_>) {
     let line = el("p", "act-result");
     say(&line, "span", "act-outcome", &words::outcome(entry, cast));
     if let Some(status) = entry.status {
@@ -109,7 +110,7 @@ fn result(main: &Element, entry: &Entry, cast: &Cast) {
     add(main, &line);
 }
 
-fn side(entry: &Entry, cast: &Cast, open: Open) -> HtmlElement {
+fn side(entry: &Entry, cast: Cast<'_>, open: Open) -> HtmlElement {
     let side = el("div", "act-side");
     let shown = format::time(entry.at);
     let time = say(&side, "time", "act-time", &shown);

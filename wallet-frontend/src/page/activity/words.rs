@@ -1,13 +1,10 @@
 //! Rows of the record in plain words.
 
-use std::sync::Arc;
-
-use alter_api_types::{AgentId, AppId, wallet::Overview};
-
 use super::entry::Entry;
 use crate::{
-    format::visible_line,
+    page::names::{Cast, capital},
     text::record::{self as text, fill},
+    visible::visible_line,
 };
 
 /// How a row went, for its sign and its colour.
@@ -38,33 +35,8 @@ impl Tone {
     }
 }
 
-/// Who and what is spoken of, by the names that people know.
-#[derive(Clone, Default)]
-pub struct Cast(pub Option<Arc<Overview>>);
-
-impl Cast {
-    pub fn app(&self, id: Option<AppId>) -> String {
-        let known = self.0.as_ref().zip(id).and_then(|(all, id)| all.apps.iter().find(|app| app.app_id == id));
-        known.map_or_else(|| text::SOME_APP.to_owned(), |app| visible_line(&app.name))
-    }
-
-    pub fn agent(&self, id: AgentId) -> String {
-        let known = self.0.as_ref().and_then(|all| all.agents.iter().find(|agent| agent.agent_id == id));
-        known.map_or_else(
-            || text::SOME_AGENT.to_owned(),
-            |agent| visible_line(agent.display_name.as_deref().unwrap_or(&agent.name)),
-        )
-    }
-
-    pub fn provider(&self, id: Option<&str>) -> String {
-        let Some(id) = id else { return text::SOME_PROVIDER.to_owned() };
-        let known = self.0.as_ref().and_then(|all| all.grants.iter().find(|grant| grant.provider_id == id));
-        known.map_or_else(|| capital(&visible_line(id)), |grant| visible_line(&grant.provider_name))
-    }
-}
-
 /// What happened, where it is no call: a sentence.
-pub fn event(entry: &Entry, cast: &Cast) -> String {
+pub fn event(entry: &Entry, cast: Cast<'_>) -> String {
     let surface = entry.surface.as_deref().unwrap_or_default();
     let for_agent = entry.owner.is_some();
     let Some(template) = template(entry, surface, for_agent) else { return plain(&entry.event) };
@@ -89,7 +61,7 @@ pub fn tone(entry: &Entry) -> Tone {
 }
 
 /// How a call went, in words: `Succeeded`, `Refused: the access was revoked`.
-pub fn outcome(entry: &Entry, cast: &Cast) -> String {
+pub fn outcome(entry: &Entry, cast: Cast<'_>) -> String {
     let provider = || cast.provider(entry.provider.as_deref());
     let of_provider = |template| capital(&fill(template, &[("provider", &provider())]));
     match &*entry.outcome {
@@ -184,36 +156,28 @@ fn refusal(code: &str) -> &'static str {
     text::REFUSALS.iter().find(|(known, _)| *known == code).map_or(text::REFUSED, |(_, words)| words)
 }
 
-/// The sentence with its first letter large.
-fn capital(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use alter_api_types::wallet::Overview;
     use serde_json::{Value, json};
 
     use super::{super::entry::tests::entry, *};
 
     const APP: &str = "018f4e9a-5b1c-7d2e-8f3a-4b5c6d7e8f90";
 
-    fn cast() -> Cast {
+    fn overview() -> Overview {
         let overview = json!({
             "apps": [{"app_id": APP, "name": "Acme", "description": null, "website_url": null, "branding": {}}],
             "agents": [{"agent_id": APP, "app_id": APP, "name": "helper", "display_name": "Tidy helper", "active": true}],
             "grants": [], "truncated": false, "pending_approvals": 0, "now": "2026-03-09T10:00:00Z",
         });
-        Cast(Some(Arc::new(serde_json::from_value(overview).unwrap())))
+        serde_json::from_value(overview).unwrap()
     }
 
     fn said(fields: Value) -> String {
         let mut all = json!({"app_id": APP, "provider_id": "github"});
         all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        event(&entry(all), &cast())
+        event(&entry(all), Cast(Some(&overview())))
     }
 
     #[test]
@@ -231,7 +195,7 @@ mod tests {
         ] {
             assert_eq!(said(fields), expected);
         }
-        assert_eq!(event(&entry(json!({"event": "grant.created", "surface": "portal"})), &Cast::default()),
+        assert_eq!(event(&entry(json!({"event": "grant.created", "surface": "portal"})), Cast(None)),
             "The operator of an app gave it access to a provider");
     }
 
@@ -251,7 +215,7 @@ mod tests {
 
     #[test]
     fn outcomes_say_who_said_no_and_why() {
-        let said = |fields| outcome(&entry(fields), &Cast::default());
+        let said = |fields| outcome(&entry(fields), Cast(None));
         assert_eq!(said(json!({})), "Succeeded");
         assert_eq!(said(json!({"outcome": "denied", "error_code": "grant_revoked"})), "Refused: access had been revoked");
         assert_eq!(said(json!({"outcome": "denied", "error_code": "unheard_of"})), "Refused by the vault");
@@ -264,7 +228,7 @@ mod tests {
     fn every_outcome_has_words_and_a_tone() {
         for known in crate::page::activity::filter::OUTCOMES {
             let row = entry(json!({"outcome": known}));
-            assert_ne!(outcome(&row, &Cast::default()), plain(known), "{known}");
+            assert_ne!(outcome(&row, Cast(None)), plain(known), "{known}");
             assert_eq!(tone(&row) == Tone::Good, known == "success");
         }
         assert_eq!(tone(&entry(json!({"event": "grant.revoked"}))), Tone::Ended);
