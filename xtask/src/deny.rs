@@ -8,6 +8,7 @@ use crate::{
     Context,
     command::{Result, capture, program, run as run_command},
     gate::Done,
+    wallet,
 };
 
 /// Pinned, so that the verdict does not change by itself.
@@ -38,8 +39,11 @@ pub(crate) fn run(context: &Context) -> Result<Done> {
         run_command(install.arg(context.target.join("tools")).arg("cargo-deny"))?;
     }
     println!("without advisories: their database is not part of a reproducible build");
-    let mut check = program(&tool, &context.root);
-    check.args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
-    run_command(&mut check)?;
+    // What ships: the vault, and the site that is sent to browsers.
+    for manifest in ["Cargo.toml", wallet::MANIFEST] {
+        let mut check = program(&tool, &context.root);
+        check.args(["--manifest-path", manifest, "--config", "deny.toml", "check"]);
+        run_command(check.args(["--hide-inclusion-graph", "bans", "licenses", "sources"]))?;
+    }
     Ok(Done::Held)
 }

@@ -1,7 +1,6 @@
 //! `cargo xtask test`: everything that must hold, in order, up to the first failure.
 
 use std::{
-    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -9,7 +8,7 @@ use std::{
 use crate::{
     Context,
     command::{Result, announce, capture, program, run as run_command},
-    deny, fuzz, lambda, python, source, suites, system, template, tree, unused, web,
+    deny, fuzz, lambda, python, source, suites, system, template, tree, unused, wallet, web,
 };
 
 /// What a step did.
@@ -18,8 +17,6 @@ pub(crate) enum Done {
     Held,
     /// A suite with this many tests, all passed.
     Tests(u64),
-    /// Could not be done here, for this reason; the step is optional.
-    Skipped(String),
 }
 
 struct Step {
@@ -32,7 +29,10 @@ const STEPS: [Step; 18] = [
     Step {
         name: "format",
         what: "formatted as rustfmt does it",
-        run: |context, _| cargo(context, &["fmt", "--all", "--check"]),
+        run: |context, _| {
+            cargo(context, &["fmt", "--all", "--check"])?;
+            cargo(context, &["fmt", "--all", "--check", "--manifest-path", wallet::MANIFEST])
+        },
     },
     Step {
         name: "locks",
@@ -49,7 +49,8 @@ const STEPS: [Step; 18] = [
                 lambda::FUNCTIONS.iter().map(|function| format!("{}/lambda", function.package())).collect();
             let features = features.join(",");
             let targets = ["clippy", "--workspace", "--all-targets", "--features", &features];
-            cargo(context, &[&targets[..], &["--", "-D", "warnings"]].concat())
+            cargo(context, &[&targets[..], &["--", "-D", "warnings"]].concat())?;
+            wallet::lint(context).map(held)
         },
     },
     Step { name: "tests", what: "all suites in Rust", run: |context, _| suites::run(context) },
@@ -62,6 +63,12 @@ const STEPS: [Step; 18] = [
         name: "python",
         what: "the published Python client against the real binary",
         run: |context, _| python::run(context),
+    },
+    // Before the tests in a browser, which need the site.
+    Step {
+        name: "wallet",
+        what: "the Wallet's site builds for the browser and is as small as it must be; its own tests",
+        run: |context, _| wallet::check(context),
     },
     Step {
         name: "web",
@@ -79,7 +86,6 @@ const STEPS: [Step; 18] = [
         run: |context, _| lambda::end_to_end(context),
     },
     Step { name: "fuzz", what: "each fuzz target for a minute", run: fuzz::all },
-    Step { name: "wasm", what: "the shared types build for the browser", run: |context, _| wasm(context) },
     Step { name: "docs", what: "documentation, warnings denied", run: |context, _| documentation(context) },
     Step { name: "deny", what: "licences, banned crates, sources", run: |context, _| deny::run(context) },
     Step {
@@ -124,13 +130,12 @@ pub(crate) fn run(context: &Context, quick: bool, only: &[String]) -> Result {
         let (mark, note) = match &result {
             Ok(Done::Held) => (PASSED, String::new()),
             Ok(Done::Tests(count)) => (PASSED, format!("{count} passed")),
-            Ok(Done::Skipped(reason)) => (SKIPPED, format!("skipped: {reason}")),
             Err(_) => (FAILED, "see above".to_owned()),
         };
         passed += match &result {
             Ok(Done::Held) => 1,
             Ok(Done::Tests(count)) => *count,
-            Ok(Done::Skipped(_)) | Err(_) => 0,
+            Err(_) => 0,
         };
         let line = format!("{mark} {:<12} {took:>8}  {note}", step.name);
         println!("{}", line.trim_end());
@@ -160,7 +165,6 @@ pub(crate) fn names() -> String {
 
 const PASSED: char = '✓';
 const FAILED: char = '✗';
-const SKIPPED: char = '–';
 
 fn held(_: ()) -> Done {
     Done::Held
@@ -174,16 +178,6 @@ fn cargo(context: &Context, arguments: &[&str]) -> Result<Done> {
     run_command(program(&context.cargo, &context.root).args(arguments)).map(held)
 }
 
-/// The crate that the browser shares with the server must build for it.
-fn wasm(context: &Context) -> Result<Done> {
-    const TARGET: &str = "wasm32-unknown-unknown";
-    let sysroot = capture(program("rustc", &context.root).args(["--print", "sysroot"]))?;
-    if !Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).exists() {
-        return Ok(Done::Skipped(format!("the standard library for {TARGET} is not installed")));
-    }
-    cargo(context, &["check", "--package", "alter-api-types", "--target", TARGET])
-}
-
 fn documentation(context: &Context) -> Result<Done> {
     let mut command: Command = program(&context.cargo, &context.root);
     command.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps", "--workspace"]);
@@ -193,7 +187,8 @@ fn documentation(context: &Context) -> Result<Done> {
 /// A lock file that does not match its manifests would be rewritten by the steps that follow: what is tested would not be
 /// what is in the commit.
 fn lock_files(context: &Context) -> Result<Done> {
-    for manifest in ["Cargo.toml", "fuzz/Cargo.toml", "emulator/Cargo.toml", "emulator/kms/Cargo.toml"] {
+    let others = ["fuzz/Cargo.toml", "emulator/Cargo.toml", "emulator/kms/Cargo.toml", wallet::MANIFEST];
+    for manifest in std::iter::once("Cargo.toml").chain(others) {
         let metadata = ["metadata", "--locked", "--format-version", "1", "--manifest-path", manifest];
         let mut command = program(&context.cargo, &context.root);
         announce(command.args(metadata));

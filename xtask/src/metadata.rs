@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     Context,
     command::{Result, capture, program},
+    wallet,
 };
 
 /// When a dependency is compiled in.
@@ -37,9 +38,17 @@ pub(crate) struct Member {
     pub(crate) dependencies: Vec<Dependency>,
 }
 
+/// The members of the workspace, and of the Wallet's site, which is one of its own.
 pub(crate) fn members(context: &Context) -> Result<Vec<Member>> {
+    let mut members = members_of(context, "Cargo.toml")?;
+    members.extend(members_of(context, wallet::MANIFEST)?);
+    Ok(members)
+}
+
+fn members_of(context: &Context, manifest: &str) -> Result<Vec<Member>> {
     let mut command = program(&context.cargo, &context.root);
-    let text = capture(command.args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path", manifest]);
+    let text = capture(&mut command)?;
     let document: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let packages = array(&document, "packages");
     packages.iter().map(|package| member(package, &context.root)).collect()

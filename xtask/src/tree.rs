@@ -15,6 +15,8 @@ type Tree = BTreeMap<String, BTreeSet<String>>;
 
 const DOMAIN: &str = "alter-domain";
 const API_TYPES: &str = "alter-api-types";
+/// What runs in the browser.
+const SITE: &str = "wallet-frontend";
 /// The one crate that puts functions and adapters together.
 const BINARY: &str = "alter";
 
@@ -59,10 +61,12 @@ pub(crate) fn check(context: &Context) -> Result {
         let package = function.package();
         broken.extend(on_aws(&package, &tree(context, &package, &["--features", LAMBDA])?));
     }
-    let lock = std::fs::read_to_string(context.root.join("Cargo.lock"))?;
-    let locked = lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
-    broken
-        .extend(locked.filter(|name| NOWHERE.contains(name)).map(|name| format!("{name} is in Cargo.lock")));
+    for file in ["Cargo.lock", "wallet-frontend/Cargo.lock"] {
+        let lock = std::fs::read_to_string(context.root.join(file))?;
+        let locked = lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+        let refused = locked.filter(|name| NOWHERE.contains(name));
+        broken.extend(refused.map(|name| format!("{name} is in {file}")));
+    }
     if broken.is_empty() { Ok(()) } else { Err(broken.join("\n").into()) }
 }
 
@@ -74,6 +78,8 @@ enum Layer {
     Adapter,
     Function,
     Binary,
+    /// Knows the server by the shared types only.
+    Site,
     /// Tests, benches and chores: nothing that ships depends on them.
     Tool,
 }
@@ -84,6 +90,7 @@ impl Layer {
             API_TYPES => Layer::ApiTypes,
             DOMAIN => Layer::Domain,
             BINARY => Layer::Binary,
+            SITE => Layer::Site,
             _ if member.directory.starts_with("shared/adapters") => Layer::Adapter,
             _ if member.directory.starts_with("functions") => Layer::Function,
             _ => Layer::Tool,
@@ -93,13 +100,13 @@ impl Layer {
     fn may_use(self, other: Self, optional: bool) -> bool {
         match self {
             Layer::ApiTypes => false,
-            Layer::Domain => other == Layer::ApiTypes,
+            Layer::Domain | Layer::Site => other == Layer::ApiTypes,
             // A function's Lambda main needs adapters; its library does not, so they come with the feature `lambda` only.
             Layer::Function if optional => {
                 matches!(other, Layer::ApiTypes | Layer::Domain | Layer::Adapter)
             }
             Layer::Adapter | Layer::Function => matches!(other, Layer::ApiTypes | Layer::Domain),
-            Layer::Binary => !matches!(other, Layer::Binary | Layer::Tool),
+            Layer::Binary => !matches!(other, Layer::Binary | Layer::Site | Layer::Tool),
             Layer::Tool => true,
         }
     }
@@ -225,6 +232,7 @@ mod tests {
             member("alter-adapter-x", "shared/adapters/x", &[]),
             member("alter-f", "functions/f", &[]),
             member("bench", "bench", &[]),
+            member(SITE, SITE, &[]),
         ];
         members.retain(|other| other.name != name);
         members.push(member(name, directory, &[(dependency, kind)]));
@@ -251,6 +259,9 @@ mod tests {
             (BINARY, "functions/local", "alter-f", false),
             (BINARY, "functions/local", "alter-adapter-x", false),
             (BINARY, "functions/local", "bench", true),
+            (BINARY, "functions/local", SITE, true),
+            (SITE, SITE, API_TYPES, false),
+            (SITE, SITE, DOMAIN, true),
         ] {
             assert_eq!(refused(name, directory, dependency, Kind::Normal), expected, "{name} → {dependency}");
             assert!(!refused(name, directory, dependency, Kind::Dev), "{name} tests with {dependency}");

@@ -17,7 +17,8 @@ use crate::{
 
 const USAGE: &str = "usage: cargo xtask wallet [--dev | --blank]";
 
-const MANIFEST: &str = "wallet-frontend/Cargo.toml";
+/// A workspace of its own.
+pub(crate) const MANIFEST: &str = "wallet-frontend/Cargo.toml";
 
 /// What the first view on a cold cache may take over the wire, in bytes: module, scripts and styles with brotli.
 const FIRST_VIEW: u64 = 180_000;
