@@ -47,6 +47,14 @@ REFRESH_READS = 2 + 1  # connection and tokens, strongly consistent, and the cli
 REFRESH_SECONDS = 0.35  # the call that refreshes waits for the provider once more
 LISTS_DUE = 4 * 4  # what the worker looks into each minute: revocations, refresh tokens, expired grants and departures, four lists of each
 
+# --- What a visit of the Wallet is -----------------------------------------------------------------------------------------
+
+SITE_FILES, SITE_BYTES = 8, 180_000  # of a browser that has none of them, compressed; afterwards the page alone is asked about
+WALLET_ANSWERS, WALLET_BYTES = 6, 30_000  # session, overview, the grants of one app, a page of the record, counts, a revocation
+WALLET_SECONDS = 0.030
+WALLET_SESSION_READS, WALLET_ITEMS = 3, 60  # of each answer; of the overview: grants, connections, apps, agents, last uses
+WALLET_ROWS = 100 + 5_000  # of the record, eventually consistent: a page, and what the chart counts at most
+
 # --- How the queue is emptied ------------------------------------------------------------------------------------------
 
 POLLERS = 5
@@ -69,14 +77,15 @@ KMS_REQUEST = 0.03 / 10_000
 LOG_GB: Tiers = [(10e3, 0.50), (30e3, 0.25), (50e3, 0.10), (math.inf, 0.05)]
 TRACE = 5.00e-6
 SENT_GB: Tiers = [(10e3, 0.09), (50e3, 0.085), (150e3, 0.07), (math.inf, 0.05)]
-# A month: two keys, a secret, alarms by the metrics that they watch, our own metrics (four for each function and outcome that
+EDGE_REQUEST, EDGE_RUN, EDGE_GB = 0.0100 / 10_000, 0.10e-6, 0.085  # of the Wallet's distribution
+# A month: two keys, two secrets, alarms by the metrics that they watch, our own metrics (four for each function and outcome that
 # occurs, about three of each), a dashboard, two queues that are asked whether they are empty, and the worker's look each minute
 # for what is due (its request, a twentieth of a second, half a unit for each list, its trace).
-ALARM_METRICS, OWN_METRICS = 39, 9 * 3 * 4
+ALARM_METRICS, OWN_METRICS = 42, 10 * 3 * 4
 LOOK = LAMBDA_REQUEST + 0.25 * 0.05 * LAMBDA_GB_SECOND[0][1] + LISTS_DUE * 0.5 * READ_UNIT + TRACE
 FIXED = (
     2 * 1.00
-    + 0.40
+    + 2 * 0.40
     + ALARM_METRICS * 0.10
     + OWN_METRICS * 0.30
     + 3.00
@@ -340,12 +349,32 @@ def connections() -> str:
     )
 
 
+def wallet_visit(first: bool) -> float:
+    """Somebody who looks at everything and ends one grant."""
+    files, sent = (SITE_FILES, SITE_BYTES + WALLET_BYTES) if first else (1, WALLET_BYTES)
+    edge = (files + WALLET_ANSWERS) * EDGE_REQUEST + files * EDGE_RUN + sent / GB * EDGE_GB
+    answers = WALLET_ANSWERS * (HTTP_API[0][1] + LAMBDA_REQUEST + MEMORY_GB * WALLET_SECONDS * LAMBDA_GB_SECOND[0][1])
+    reads = WALLET_ANSWERS * WALLET_SESSION_READS + WALLET_ITEMS + WALLET_ROWS * ROW_BYTES / 4096 / 2
+    writes = 2 * CONNECTION_UNITS * WRITE_UNIT + (audit_write_units() / EVENTS) * WRITE_UNIT_INFREQUENT
+    return edge + answers + reads * READ_UNIT + writes
+
+
+def wallet() -> str:
+    """What end users' visits add."""
+    visits = [
+        ("by browsers that were never there", wallet_visit(first=True)),
+        ("by browsers that have the site", wallet_visit(first=False)),
+        ("of each, for reading 5,000 calls", WALLET_ROWS * ROW_BYTES / 4096 / 2 * READ_UNIT),
+    ]
+    return _table(["A thousand visits of the Wallet", "$"], [[which, f"{1000 * price:.2f}"] for which, price in visits])
+
+
 def _table(header: list[str], rows: list[list[str]]) -> str:
     lines = [header, ["---"] * 2 + ["---:"] * (len(header) - 2) if len(header) > 2 else ["---", "---:"], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"prices": price_table, "variants": variants, "connections": connections, "limits": limit_table}
+BLOCKS: dict[str, Callable[[], str]] = {"prices": price_table, "variants": variants, "connections": connections, "wallet": wallet, "limits": limit_table}
 
 
 def with_tables(text: str) -> str:

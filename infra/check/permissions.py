@@ -12,7 +12,7 @@ The end-to-end test runs the real binaries against an emulated account and write
         {"service": "sqs", "action": "SendMessage", "resource": "AuditQueue"},
         {"service": "secretsmanager", "action": "GetSecretValue", "resource": "OperatorToken"}
       ],
-      "forward": [], "grants": [], "revoke": [], "audit-query": [], "portal": [], "connect": [], "webhook": [], "worker": [], "audit-writer": []
+      "forward": [], "grants": [], "revoke": [], "audit-query": [], "portal": [], "connect": [], "wallet": [], "webhook": [], "worker": [], "audit-writer": []
     }
 
 * The outer key is the function's binary.
@@ -77,6 +77,7 @@ RARE = {
     ("IdentityPolicy", "WhatATokenSays"): FIRST,
     ("IdentityPolicy", "NameOfUser"): FIRST,
     ("IdentityPolicy", "AsTheyWereRead"): FIRST,
+    ("WalletRole", "SessionIsUsed"): "a session of the Wallet's that is older than five minutes",
     ("WebhookRole", "MembershipsOfUser"): "somebody who leaves a group",
     ("WebhookRole", "MembersOfGroup"): "a group that is gone",
     ("WebhookRole", "GroupsGone"): "a group that is gone",

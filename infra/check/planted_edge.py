@@ -1,4 +1,4 @@
-"""Errors in routes, domains and the site."""
+"""Errors in routes and domains."""
 
 from __future__ import annotations
 
@@ -80,21 +80,3 @@ def forward_without_the_domain(resources):
 @planted("access_logs_hold_no_header")
 def access_log_with_the_query(resources):
     properties(resources, "ApiStage")["AccessLogSettings"]["Format"] += "$request.querystring.token"
-
-
-@planted("the_site_is_served_through_its_door")
-def no_origin_access_control(resources):
-    origins = properties(resources, "WalletDistribution")["DistributionConfig"]["Origins"]
-    del origins[0]["OriginAccessControlId"]
-
-
-@planted("the_site_is_served_through_its_door")
-def site_in_plain_text(resources):
-    settings = properties(resources, "WalletDistribution")["DistributionConfig"]
-    settings["DefaultCacheBehavior"]["ViewerProtocolPolicy"] = "allow-all"
-
-
-@planted("the_site_has_security_headers")
-def scripts_inline(resources):
-    headers = properties(resources, "WalletHeaders")["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
-    headers["ContentSecurityPolicy"]["ContentSecurityPolicy"] += "; script-src 'unsafe-inline'"

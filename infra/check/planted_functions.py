@@ -50,6 +50,11 @@ def another_address(resources):
     properties(resources, "PortalFunction")["Environment"]["Variables"]["ALTER_PUBLIC_URL"] = {"Fn::GetAtt": ["Api", "ApiEndpoint"]}
 
 
+@planted("everybody_is_told_the_same_address")
+def another_wallet(resources):
+    properties(resources, "PortalFunction")["Environment"]["Variables"]["ALTER_WALLET_URL"] = {"Fn::GetAtt": ["Api", "ApiEndpoint"]}
+
+
 @planted("calls_outlive_their_answers")
 def a_call_that_takes_its_refresh_along(resources):
     del properties(resources, "ProxyFunction")["Timeout"]
@@ -93,6 +98,12 @@ def an_alarm_that_nobody_hears(resources):
 @planted("alarms_ring")
 def a_function_without_alarm(resources):
     properties(resources, "ThrottlesAlarm")["Metrics"].pop()
+
+
+@planted("alarms_ring")
+def an_alarm_that_watches_too_much(resources):
+    metrics = properties(resources, "ErrorsAlarm")["Metrics"]
+    metrics.append({**metrics[-1], "Id": "another"})
 
 
 @planted("the_dashboard_shows_every_function")

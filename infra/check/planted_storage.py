@@ -127,6 +127,11 @@ def public_bucket(resources):
 
 
 @planted("the_site_is_private")
+def a_version_that_is_gone(resources):
+    del properties(resources, "WalletBucket")["VersioningConfiguration"]
+
+
+@planted("the_site_is_private")
 def bucket_open_to_anybody(resources):
     statement(properties(resources, "WalletBucketPolicy")["PolicyDocument"], "CloudFrontReads")["Principal"] = STAR
 

@@ -28,5 +28,6 @@ def broken(template: Template) -> list[tuple[str, str]]:
     import rules_edge  # noqa: F401
     import rules_functions  # noqa: F401
     import rules_storage  # noqa: F401
+    import rules_wallet  # noqa: F401
 
     return [(name, problem) for name, check in RULES.items() for problem in check(template)]

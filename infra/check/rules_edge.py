@@ -1,4 +1,4 @@
-"""Rules for what the world reaches: routes, domains and the Wallet's site."""
+"""Rules for what the world reaches: routes and domains."""
 
 from __future__ import annotations
 
@@ -157,44 +157,3 @@ def access_logs_hold_no_header(template: Template) -> Iterator[str]:
         for word in ("$request.", "header", "querystring", "$context.path", "authorizer"):
             if word in text:
                 yield f"{name}: the access log may hold a secret: {word}"
-
-
-@rule
-def the_site_is_served_through_its_door(template: Template) -> Iterator[str]:
-    for name, distribution in of_type(template, "AWS::CloudFront::Distribution").items():
-        settings = distribution["Properties"]["DistributionConfig"]
-        for origin in settings["Origins"]:
-            if origin.get("OriginAccessControlId") != {"Fn::GetAtt": ["WalletAccess", "Id"]}:
-                yield f"{name}: {origin['Id']} is read without origin access control"
-        for behavior in [settings["DefaultCacheBehavior"], *settings.get("CacheBehaviors", [])]:
-            if behavior["ViewerProtocolPolicy"] not in ("redirect-to-https", "https-only"):
-                yield f"{name}: is served without TLS"
-            if behavior.get("ResponseHeadersPolicyId") != {"Ref": "WalletHeaders"}:
-                yield f"{name}: is served without security headers"
-    for name, control in of_type(template, "AWS::CloudFront::OriginAccessControl").items():
-        if control["Properties"]["OriginAccessControlConfig"]["SigningBehavior"] != "always":
-            yield f"{name}: does not always sign"
-
-
-@rule
-def the_site_has_security_headers(template: Template) -> Iterator[str]:
-    headers = of_type(template, "AWS::CloudFront::ResponseHeadersPolicy")
-    for name, policy in headers.items():
-        given = policy["Properties"]["ResponseHeadersPolicyConfig"].get("SecurityHeadersConfig", {})
-        wanted = {
-            "ContentSecurityPolicy",
-            "ContentTypeOptions",
-            "FrameOptions",
-            "ReferrerPolicy",
-            "StrictTransportSecurity",
-        }
-        for header in sorted(wanted - set(given)):
-            yield f"{name}: without {header}"
-        content = given.get("ContentSecurityPolicy", {}).get("ContentSecurityPolicy", "")
-        for part in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"):
-            if part not in content:
-                yield f"{name}: the content policy lacks {part}"
-        if "unsafe-inline" in content or "'unsafe-eval'" in content:
-            yield f"{name}: the content policy allows what it is there to forbid"
-    if not headers:
-        yield "there is no policy of headers"

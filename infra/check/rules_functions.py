@@ -22,10 +22,20 @@ SETTINGS = {
         "ALTER_AUDIT_QUEUE_URL",
         "ALTER_WORK_QUEUE_URL",
         "ALTER_PUBLIC_URL",
+        "ALTER_WALLET_URL",
         "ALTER_SETTINGS_SECRET_ARN",
         "ALTER_ORGANIZATION",
     },
-    "ConnectFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL", "ALTER_PUBLIC_URL"},
+    "ConnectFunction": {
+        "ALTER_KMS_KEY_ID",
+        "ALTER_AUDIT_QUEUE_URL",
+        "ALTER_WORK_QUEUE_URL",
+        "ALTER_PUBLIC_URL",
+        "ALTER_WALLET_URL",
+        "ALTER_EDGE_SECRET",
+    },
+    # No key of any kind.
+    "WalletFunction": {"ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL", "ALTER_WALLET_URL", "ALTER_EDGE_SECRET"},
     "WebhookFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL"},
     "WorkerFunction": {"ALTER_KMS_KEY_ID", "ALTER_AUDIT_QUEUE_URL", "ALTER_WORK_QUEUE_URL"},
     "AuditWriterFunction": set(),
@@ -111,12 +121,16 @@ def functions_are_told_what_they_read(template: Template) -> Iterator[str]:
 
 @rule
 def everybody_is_told_the_same_address(template: Template) -> Iterator[str]:
-    """The address that the portal shows for a provider's registration is the one that Connect sends."""
-    given = {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, template["Outputs"]["ApiUrl"]["Value"]]}
+    """The addresses that the portal shows for a registration, at a provider or an identity provider, are those that Connect sends."""
+    given = {
+        "ALTER_PUBLIC_URL": {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, template["Outputs"]["ApiUrl"]["Value"]]},
+        "ALTER_WALLET_URL": template["Outputs"]["WalletUrl"]["Value"],
+    }
     for name, function in functions(template).items():
-        told = function["Properties"].get("Environment", {}).get("Variables", {}).get("ALTER_PUBLIC_URL", given)
-        if told != given:
-            yield f"{name}: is told another address than PublicUrl, or else ApiUrl"
+        variables = function["Properties"].get("Environment", {}).get("Variables", {})
+        for variable, address in given.items():
+            if variables.get(variable, address) != address:
+                yield f"{name}: is told another {variable} than the outputs say"
 
 
 @rule
@@ -153,6 +167,8 @@ def alarms_ring(template: Template) -> Iterator[str]:
     for name, alarm in alarms.items():
         if alarm["Properties"].get("AlarmActions") != [{"Ref": "Alarms"}]:
             yield f"{name}: nobody hears it"
+        if sum("MetricStat" in one for one in alarm["Properties"].get("Metrics", [])) > 10:
+            yield f"{name}: watches more than the ten metrics that an alarm may"
     watched = {
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"AuditDeadLetters", "WorkDeadLetters"},
         ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"AuditQueue"},

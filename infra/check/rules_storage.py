@@ -191,6 +191,8 @@ def the_site_is_private(template: Template) -> Iterator[str]:
             yield f"{name}: public access is not blocked"
         if "BucketEncryption" not in bucket["Properties"]:
             yield f"{name}: not encrypted"
+        if bucket["Properties"].get("VersioningConfiguration") != {"Status": "Enabled"}:
+            yield f"{name}: what was replaced is gone"
         if bucket["Properties"].get("OwnershipControls") != {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}:
             yield f"{name}: access lists decide beside policies"
     refused = set()

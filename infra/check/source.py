@@ -11,6 +11,7 @@ Route = tuple[str, str]
 
 ACCESS_TABLE = "tests/tests/e2e/access_table.rs"
 SCHEMA = "shared/adapters/aws/src/table/schema.rs"
+SITE = "functions/local/src/server/site.rs"
 
 # Served by `alter serve` alone: on AWS nothing runs that could be asked whether it does.
 LOCAL_ONLY = {("GET", "/healthz")}
@@ -44,6 +45,14 @@ def _crate(route: Route) -> str:
     if len(crates) != 1:
         raise SystemExit(f"{method} {path} is a route of {sorted(crates) or 'no crate'}")
     return crates.pop()
+
+
+def site_policies() -> dict[str, str]:
+    """What `alter serve` sends with the Wallet's site: the content policy (`POLICY`) and the one of features (`PERMISSIONS`)."""
+    found = dict(re.findall(r'const (POLICY|PERMISSIONS): &str =\s*"(.*?)";', _read(ROOT / SITE), re.DOTALL))
+    if len(found) != 2:
+        raise SystemExit(f"{SITE} is not written as it was: policies of {sorted(found)} found")
+    return {name: re.sub(r"\\\n\s*", "", text) for name, text in found.items()}
 
 
 def settings() -> set[str]:
@@ -88,9 +97,10 @@ FLOWS = {
     "Refresher": ("Inner", "refresh"),
     "Revoker": ("Revoker", "revocations.rs"),
     "WebhookService": ("WebhookService", "identity/deliveries.rs"),
+    "WalletService": ("WalletService", "wallet"),
 }
 # Binaries whose state is such a flow, and no struct of their crate.
-RUNS = {"webhook": "WebhookService", "worker": "Revoker"}
+RUNS = {"wallet": "WalletService", "webhook": "WebhookService", "worker": "Revoker"}
 
 
 def key_rights() -> dict[str, set[tuple[str, str]]]:
@@ -113,13 +123,28 @@ def key_rights() -> dict[str, set[tuple[str, str]]]:
     return found
 
 
+def state_of(flow: str) -> dict[str, str]:
+    """The fields of a flow's state, with their types."""
+    struct, path = FLOWS[flow]
+    return dict(re.findall(r"^    (?:pub )?(\w+): (.+),$", _body(struct, _flow_text(path)), re.MULTILINE))
+
+
+def text_of(directory: str) -> str:
+    """All source text below a directory, without its tests."""
+    return "\n".join(_read(file) for file in sorted((ROOT / directory).rglob("*.rs")))
+
+
+def _body(struct: str, text: str) -> str:
+    body = re.search(rf"^(?:pub )?struct {struct} \{{(.*?)\n\}}", text, re.DOTALL | re.MULTILINE)
+    if body is None:
+        raise SystemExit(f"{struct} is not written as it was")
+    return body[1]
+
+
 def _rights_of(name: str, text: str) -> set[tuple[str, str]]:
     """Of the fields of a struct, and of the flows of the domain that it is made of."""
-    body = re.search(rf"^(?:pub )?struct {name} \{{(.*?)\n\}}", text, re.DOTALL | re.MULTILINE)
-    if body is None:
-        raise SystemExit(f"{name} is not written as it was")
     rights: set[tuple[str, str]] = set()
-    for kind in re.findall(r"^    (?:pub )?\w+: (\w+),$", body[1], re.MULTILINE):
+    for kind in re.findall(r"^    (?:pub )?\w+: (\w+),$", _body(name, text), re.MULTILINE):
         if kind in KEY_RIGHTS:
             rights |= KEY_RIGHTS[kind]
         elif kind in FLOWS:
@@ -130,17 +155,20 @@ def _rights_of(name: str, text: str) -> set[tuple[str, str]]:
 def _rights_of_flow(name: str) -> set[tuple[str, str]]:
     """Of a flow, which seals what its text says."""
     struct, path = FLOWS[name]
-    place = ROOT / "shared/domain/src/flow" / path
-    files = [place] if place.is_file() else [*place.rglob("*.rs"), *place.parent.glob(f"{path}.rs")]
-    text = "\n".join(_read(file) for file in files)
+    text = _flow_text(path)
     idle = {right for method, right in SEALS.items() if f".{method}(" not in text}
     nested = set().union(*(_rights_of_flow(kind) for kind in _flows_in(struct, text)))
     return (_rights_of(struct, text) - idle) | nested
 
 
+def _flow_text(path: str) -> str:
+    place = ROOT / "shared/domain/src/flow" / path
+    files = [place] if place.is_file() else [*place.rglob("*.rs"), *place.parent.glob(f"{path}.rs")]
+    return "\n".join(_read(file) for file in files)
+
+
 def _flows_in(struct: str, text: str) -> set[str]:
-    body = re.search(rf"^(?:pub )?struct {struct} \{{(.*?)\n\}}", text, re.DOTALL | re.MULTILINE)
-    return FLOWS.keys() & set(re.findall(r": (\w+),$", body[1] if body else "", re.MULTILINE))
+    return FLOWS.keys() & set(re.findall(r": (\w+),$", _body(struct, text), re.MULTILINE))
 
 
 def schema() -> dict[str, object]:

@@ -25,7 +25,7 @@ class Build(unittest.TestCase):
             for resource in template.read()["Resources"].values()
             if resource["Type"] == "AWS::Serverless::Function"
         }
-        self.assertEqual(len(crates), 8)
+        self.assertEqual(len(crates), 9)
         for crate in sorted(crates):
             with self.subTest(crate):
                 manifest = tomllib.loads((template.ROOT / crate / "Cargo.toml").read_text())

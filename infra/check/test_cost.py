@@ -36,6 +36,15 @@ class Cost(unittest.TestCase):
         waiting = 0.25 * 0.35 * 1.33334e-5
         self.assertAlmostEqual(cost.refresh_price(), 28 * 0.625e-6 + 3 * 0.125e-6 + events + waiting + 3e-6 + 0.8e-6)
 
+    def test_a_visit_of_the_wallet_by_hand(self):
+        edge = 7 * 1.0e-6 + 1e-7 + 30e3 / 1e9 * 0.085
+        answers = 6 * (1.0e-6 + 0.2e-6 + 0.25 * 0.030 * 1.33334e-5)
+        reads = (6 * 3 + 60 + 5100 * 1200 / 8192) * 0.125e-6
+        writes = 12 * 0.625e-6 + 6.5 * 0.78e-6
+        self.assertAlmostEqual(cost.wallet_visit(first=False), edge + answers + reads + writes)
+        first = 7 * 1.1e-6 + 180e3 / 1e9 * 0.085
+        self.assertAlmostEqual(cost.wallet_visit(first=True) - cost.wallet_visit(first=False), first)
+
     def test_what_is_counted_is_what_the_template_has(self):
         resources = template.read()["Resources"].values()
         alarms = [resource["Properties"] for resource in resources if resource["Type"] == "AWS::CloudWatch::Alarm"]

@@ -66,6 +66,10 @@ class Permissions(unittest.TestCase):
             ("connect", {"service": "dynamodb", "action": "PutItem", "resource": "MainTable", "leading_key": "app#1/providers"}),
             ("connect", {"service": "dynamodb", "action": "DeleteItem", "resource": "MainTable", "leading_key": "connect#1"}),
             ("worker", {"service": "dynamodb", "action": "PutItem", "resource": "MainTable", "leading_key": "app#1/providers"}),
+            ("wallet", {"service": "kms", "action": "Decrypt", "resource": "VaultKey", "context": {"purpose": "signing"}}),
+            ("wallet", {"service": "dynamodb", "action": "BatchGetItem", "resource": "VaultTable", "leading_key": "credential#1"}),
+            ("wallet", {"service": "dynamodb", "action": "PutItem", "resource": "MainTable", "leading_key": "user#1"}),
+            ("wallet", {"service": "dynamodb", "action": "Query", "resource": "MainTable", "index": "ix0", "leading_key": "app#1/users"}),
             ("worker", {"service": "kms", "action": "Decrypt", "resource": "VaultKey", "context": {"purpose": "signing"}}),
         ]
         for binary, call in forbidden:

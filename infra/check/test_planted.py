@@ -12,6 +12,7 @@ import planted_access  # noqa: F401
 import planted_edge  # noqa: F401
 import planted_functions  # noqa: F401
 import planted_storage  # noqa: F401
+import planted_wallet  # noqa: F401
 import rules
 import template
 

@@ -31,6 +31,16 @@ class State(unittest.TestCase):
         self.assertEqual(rights["worker"], renews)
         self.assertEqual(rights["webhook"], {("kms:Decrypt", "webhook")})
         self.assertEqual(rights["revoke"], {("kms:Decrypt", "signing")})
+        self.assertEqual(rights["wallet"], set())
+
+    def test_the_wallet_holds_no_key(self) -> None:
+        self.assertEqual(source.state_of("WalletService"), {"ports": "Ports", "url": "PublicUrl", "limit": "RateLimit"})
+
+    def test_nothing_of_the_wallets_names_a_door_to_keys(self) -> None:
+        text = source.text_of("functions/wallet/src")
+        for word in (*source.KEY_RIGHTS, "DataKeys", "data_keys", "KeyWrapper", "Refresher", "Sealed", "reveal", "expose_secret"):
+            with self.subTest(word):
+                self.assertNotIn(word, text)
 
 
 if __name__ == "__main__":
