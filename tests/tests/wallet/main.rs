@@ -8,5 +8,12 @@
     reason = "test code: what does not hold is a panic"
 )]
 
+mod activity;
 mod first;
+mod many;
+mod sign_in;
 mod world;
+mod holdings;
+mod stage;
+mod revoke;
+mod extend;

@@ -193,7 +193,20 @@ pub(super) async fn leave(
     // What the vault no longer knows how to tell must not keep access from ending.
     let definition = config.as_ref().and_then(|config| config.value.definition().ok());
     let told = definition.is_some_and(|definition| definition.revocation.is_some());
-    let receipt = if told { Receipt::Pending } else { Receipt::NotSupported };
+    let tokens = match told && connection.value.live_grants <= 1 {
+        true => match Credentials(table).get(app, connection.value.credential_id).await {
+            Ok(tokens) => Some(tokens.value),
+            Err(Error::NotFound(_)) => None,
+            Err(other) => return Err(other),
+        },
+        false => None,
+    };
+    let receipt = match (told, &tokens) {
+        (false, _) => Receipt::NotSupported,
+        (true, Some(_)) => Receipt::Pending,
+        // Somebody else was faster, and then this is not written; or they are lost, and then there is nothing to tell with.
+        (true, None) => Receipt::Failed { at: now, reason: "the tokens are gone".to_owned() },
+    };
     let version = connection.version;
     let (left, last) = connection.value.clone().drop_grant(now, receipt);
     let keep_alive_at = definition.and_then(|definition| keep_alive_at(definition, &left.tokens));
@@ -202,10 +215,7 @@ pub(super) async fn leave(
         return Ok(None);
     }
     ops.extend(Connections::revoke_ops(&connection.value));
-    if !told {
-        return Ok(None);
-    }
-    let tokens = Credentials(table).get(app, connection.value.credential_id).await?.value;
+    let Some(tokens) = tokens else { return Ok(None) };
     let task = new_task(ports, &connection.value, now)?;
     ops.extend(Revocations::create_ops(&task, &tokens)?);
     Ok(Some(task.id))
