@@ -10,6 +10,9 @@ use crate::{Result, Task, bindings::Bound, output::Output};
 /// Placeholders in a template, and what stands for them.
 type Names = Vec<(&'static str, String)>;
 
+/// The page that the site's speed is compared with has a module and a script, and nothing to look at.
+const BLANK: &str = "blank";
+
 /// Writes the site. A file is written after those that it names, as its own hash depends on theirs.
 pub(crate) fn write(task: &Task, bound: &Bound, output: &mut Output) -> Result {
     let name = task.name.as_str();
@@ -21,9 +24,12 @@ pub(crate) fn write(task: &Task, bound: &Bound, output: &mut Output) -> Result {
     let mut names = Names::new();
     names.push(("{wasm}", url(&output.hashed(name, "wasm", &bound.wasm)?)));
     names.push(("{js}", url(&output.hashed(name, "js", js.as_bytes())?)));
-    names.push(("{css}", url(&output.hashed(name, "css", styles(&task.site)?.as_bytes())?)));
     let boot = fill(&task.site.join("boot.js"), &names)?;
     names.push(("{boot}", url(&output.hashed("boot", "js", boot.as_bytes())?)));
+    if name == BLANK {
+        return output.plain("index.html", fill(&task.site.join("blank.html"), &names)?.as_bytes());
+    }
+    names.push(("{css}", url(&output.hashed(name, "css", styles(&task.site)?.as_bytes())?)));
     for icon in sorted(&task.site.join("icons"))? {
         let (stem, extension) = (part(icon.file_stem()), part(icon.extension()));
         let written = output.hashed(&stem, &extension, &fs::read(&icon)?)?;
