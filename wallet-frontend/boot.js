@@ -1,5 +1,13 @@
-// Starts the site. A file and not a line in the page: the page's policy (CSP) allows no inline script.
-import init from "{js}";
+// Starts the site. A file and not a line in the page: the page's policy (CSP) allows no inline script. It runs before the
+// first picture, for the sake of the theme, and loads the rest while the page is shown.
+
+// The theme that was chosen (`src/store.rs`), before anything is drawn in another.
+try {
+  const theme = localStorage.getItem("wallet.theme");
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+} catch {
+  // The browser keeps nothing: the system's theme.
+}
 
 // The framework writes parts of a page that never change as markup, into `innerHTML` of a template. The page's policy
 // (Trusted Types) allows that to nobody: no text of anybody's can become markup. So these two kinds of element, which no
@@ -52,10 +60,14 @@ function plain(text) {
   return text.replace(/&(#x27|#x2F|amp|lt|gt|quot);/g, (entity) => ENTITIES[entity]);
 }
 
-try {
-  await init({ module_or_path: "{wasm}" });
-} catch (error) {
-  // Nothing that could say it in any other way is there.
-  document.body.prepend(document.body.dataset.failed);
-  throw error;
-}
+import("{js}")
+  .then(({ default: init }) => init({ module_or_path: "{wasm}" }))
+  .catch((error) => {
+    // Nothing that could say it in any other way is there.
+    const words = document.createElement("p");
+    words.className = "waiting";
+    words.role = "alert";
+    words.textContent = document.body.dataset.failed;
+    document.body.replaceChildren(words);
+    throw error;
+  });

@@ -6,6 +6,7 @@
 mod api;
 mod brand;
 mod format;
+mod holdings;
 mod page;
 mod query;
 mod span;

@@ -14,6 +14,9 @@ use crate::{
     format,
 };
 
+/// For how long an answer is as good as a new one when a page opens.
+const FRESH_SECONDS: i64 = 15;
+
 /// Something that the API answers, kept until it is asked anew.
 pub struct Remote<T: Send + Sync + 'static> {
     value: RwSignal<Option<Result<Arc<T>, ApiError>>>,
@@ -22,10 +25,11 @@ pub struct Remote<T: Send + Sync + 'static> {
     busy: RwSignal<bool>,
     /// Counts what was asked and what was put in, so that an answer that is older than either is dropped.
     turn: StoredValue<u64>,
+    asked: StoredValue<Timestamp>,
     ask: fn() -> Answer<T>,
 }
 
-type Answer<T> = Pin<Box<dyn Future<Output = Result<T, ApiError>>>>;
+pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, ApiError>>>>;
 
 impl<T: Send + Sync + 'static> Clone for Remote<T> {
     fn clone(&self) -> Self {
@@ -36,12 +40,13 @@ impl<T: Send + Sync + 'static> Clone for Remote<T> {
 impl<T: Send + Sync + 'static> Copy for Remote<T> {}
 
 impl<T: Send + Sync + 'static> Remote<T> {
-    fn new(ask: fn() -> Answer<T>) -> Self {
+    pub fn new(ask: fn() -> Answer<T>) -> Self {
         Self {
             value: RwSignal::new(None),
             stale: RwSignal::new(None),
             busy: RwSignal::new(false),
             turn: StoredValue::new(0),
+            asked: StoredValue::new(Timestamp::UNIX_EPOCH),
             ask,
         }
     }
@@ -75,10 +80,20 @@ impl<T: Send + Sync + 'static> Remote<T> {
         }
     }
 
+    /// Asks unless there is an answer that was asked for a moment ago. Pages do this when they open: nothing is polled, so that
+    /// a session that nobody uses ends.
+    pub fn want_fresh(self) {
+        let age = format::browser_now().as_second() - self.asked.get_value().as_second();
+        if !self.busy.get_untracked() && (age > FRESH_SECONDS || self.value.with_untracked(Option::is_none)) {
+            self.refresh();
+        }
+    }
+
     /// Asks anew. What is shown stays until the answer is there, and when there is none.
     pub fn refresh(self) {
         let turn = self.next();
         self.busy.set(true);
+        self.asked.set_value(format::browser_now());
         let answer = (self.ask)();
         spawn_local(async move {
             let answer = answer.await;

@@ -12,7 +12,8 @@ use crate::{
     visible::{visible, visible_line},
 };
 
-/// Those of the activity and of a grant's page.
+/// Those of a grant's page and of the activity.
+pub mod grant;
 pub mod record;
 
 /// What the texts are written in (BCP 47); dates and numbers follow the browser's region in this language.
@@ -214,10 +215,7 @@ pub mod apps {
         super::count(n, "connection does not work", "connections do not work")
     }
 
-    pub fn last_used(when: &str) -> String {
-        format!("last used {when}")
-    }
-
+    pub const LAST_USED: &str = "last used";
     pub const NEVER_USED: &str = "not used yet";
 }
 
@@ -252,9 +250,8 @@ pub mod connections {
     pub const RECONNECT_TITLE: &str = "This connection does not work";
     pub const RECONNECT_DO: &str = "Open the app and connect the account again. What you allowed stays as it is.";
 
-    pub fn used_by(app: &str) -> String {
-        format!("Used by {app}")
-    }
+    pub const USED_BY: &str = "Used by";
+    pub const SINCE: &str = "Since";
 
     pub fn for_group(group: &str) -> String {
         format!("For everybody in {group}. Only the people who manage the group can end it.")
@@ -301,10 +298,6 @@ pub mod connections {
             code => format!("{provider} refused it (code {}).", super::visible_line(code)),
         }
     }
-
-    pub fn since(when: &str) -> String {
-        format!("Since {when}.")
-    }
 }
 
 pub mod approvals {
@@ -316,6 +309,7 @@ pub mod approvals {
     pub const EMPTY_NOTE: &str = "If you do nothing, a request runs out and the call is not made.";
     pub const APPROVE: &str = "Approve";
     pub const DENY: &str = "Deny";
+    pub const ASKED: &str = "Asked";
     pub const REASON: &str = "Reason given";
     pub const NO_REASON: &str = "No reason was given.";
     pub const PAYLOAD: &str = "What would be sent";
@@ -333,10 +327,6 @@ pub mod approvals {
 
     pub fn left(time: &str) -> String {
         format!("{time} left to decide")
-    }
-
-    pub fn asked(when: &str) -> String {
-        format!("Asked {when}")
     }
 }
 
