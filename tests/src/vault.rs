@@ -51,6 +51,7 @@ pub struct Setup {
     layer: Layer,
     nonces: Option<Arc<dyn NonceStore>>,
     allow_loopback: bool,
+    public_url: &'static str,
 }
 
 type Layer = Box<dyn FnOnce(Arc<dyn Table>) -> Arc<dyn Table>>;
@@ -66,6 +67,7 @@ impl Default for Setup {
             layer: Box::new(|table| table),
             nonces: None,
             allow_loopback: true,
+            public_url: PUBLIC_URL,
         }
     }
 }
@@ -127,6 +129,13 @@ impl Setup {
         self
     }
 
+    /// Reached in another way than over https at a domain of its own.
+    #[must_use]
+    pub fn public_url(mut self, url: &'static str) -> Self {
+        self.public_url = url;
+        self
+    }
+
     pub async fn build(self) -> TestVault {
         let dir = TempDir::new().expect("a directory");
         let store: Arc<dyn Table> = if let Some(store) = self.store {
@@ -169,6 +178,7 @@ impl Setup {
             identity_keys: Arc::new(IdentityKeys::new(TOKENS)),
             rules: EgressRules { allow_loopback_http: self.allow_loopback },
             timeouts: self.timeouts,
+            public_url: PublicUrl::parse(self.public_url).expect("an address"),
             ports,
             store,
             clock,
@@ -200,6 +210,7 @@ pub struct Vault {
     identity_keys: Arc<IdentityKeys>,
     rules: EgressRules,
     timeouts: Timeouts,
+    public_url: PublicUrl,
     http: Arc<dyn HttpClient>,
     router: OnceLock<Router>,
     dir: TempDir,
@@ -248,12 +259,17 @@ impl TestVault {
             sealer: self.sealer(),
             http: Arc::clone(&self.http),
             rules: self.rules,
-            public_url: PublicUrl::parse(PUBLIC_URL).expect("an address"),
+            public_url: self.public_url.clone(),
             under_way: UnderWay::default(),
         };
         let proxy = ProxyState { timeouts: self.timeouts, ..ProxyState::new(calls) };
-        let portal =
-            PortalState::new(ports.clone(), self.sealer(), PUBLIC_URL, self.rules, Arc::clone(&self.http));
+        let portal = PortalState::new(
+            ports.clone(),
+            self.sealer(),
+            self.public_url.as_str(),
+            self.rules,
+            Arc::clone(&self.http),
+        );
         let identity = self.identity();
         let grants =
             GrantsState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
@@ -261,14 +277,14 @@ impl TestVault {
         let connect = ConnectState {
             service: connect,
             limit: limit.clone(),
-            wallet_url: PublicUrl::parse(PUBLIC_URL).expect("an address"),
+            wallet_url: self.public_url.clone(),
             signing: signing.clone(),
             identity: identity.clone(),
         };
         let revoke =
             RevokeState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let webhooks = WebhookService { identity, secrets: WebhookSecrets::new(self.data_keys.clone()) };
-        let url = PublicUrl::parse(PUBLIC_URL).expect("an address");
+        let url = self.public_url.clone();
         let wallet = WalletService { ports: ports.clone(), url, limit };
         let routes = Router::new()
             .merge(alter_proxy::router(proxy))
@@ -357,6 +373,7 @@ impl TestVault {
             identity_keys: Arc::new(IdentityKeys::new(TOKENS)),
             rules: vault.rules,
             timeouts: vault.timeouts,
+            public_url: vault.public_url.clone(),
             http: Arc::clone(&vault.http),
             router: OnceLock::new(),
             dir: TempDir::new().expect("a directory"),

@@ -4,6 +4,7 @@ use alter_api_types::{ConnectSessionId, SignInId};
 use alter_domain::{
     Error,
     flow::connect::{Browser, ConnectError, PublicUrl},
+    model::WALLET_SIGN_IN_LIFETIME,
     web::read_body,
 };
 use askama::Template;
@@ -17,7 +18,7 @@ use url::form_urlencoded;
 /// The largest form, in bytes: a redirect's parameters, or a page's few fields.
 const FORM_LIMIT: usize = 32 * 1024;
 /// How long the cookie is sent, in seconds: the session's life, and a while to look at its result.
-const COOKIE_SECONDS: u32 = 3600;
+const COOKIE_SECONDS: i64 = 3600;
 
 /// No inline anything, nothing from elsewhere, in no frame. Forms go to the vault only: the way to a provider's page is not a
 /// form's redirect, which browsers would hold against this list at each of the provider's own redirects too.
@@ -110,7 +111,13 @@ pub(crate) fn remember(
     visited: impl Into<Visited>,
     browser: &Browser,
 ) -> Response {
-    cookie(response, url, visited.into(), (&browser.to_cookie(), COOKIE_SECONDS))
+    let visited = visited.into();
+    let seconds = match visited {
+        Visited::Connect(_) | Visited::SignIn(_) => COOKIE_SECONDS,
+        // Its result is not a page of its own.
+        Visited::Wallet(_) => WALLET_SIGN_IN_LIFETIME.as_secs(),
+    };
+    cookie(response, url, visited, (&browser.to_cookie(), seconds))
 }
 
 /// Takes it back: the visit is over.
@@ -123,7 +130,7 @@ fn cookie(
     mut response: Response,
     url: &PublicUrl,
     visited: Visited,
-    (value, seconds): (&str, u32),
+    (value, seconds): (&str, i64),
 ) -> Response {
     let secure = if url.is_https() { "; Secure" } else { "" };
     let name = cookie_name(url, visited);

@@ -9,11 +9,13 @@
 )]
 
 mod activity;
-mod first;
-mod many;
-mod sign_in;
-mod world;
-mod holdings;
-mod stage;
-mod revoke;
+mod attacks;
 mod extend;
+mod first;
+mod holdings;
+mod many;
+mod revoke;
+mod sessions;
+mod sign_in;
+mod stage;
+mod world;

@@ -52,7 +52,9 @@ impl WalletService {
             return Err(Error::WalletSessionRequired);
         }
         user.value.admitted()?;
-        if !user.value.accepts_token_of(known.issued_at, true) {
+        // Whoever has left and was let in again signs in again, too.
+        let is_of_before = user.value.reinstated_at.is_some_and(|at| known.created_at <= at);
+        if is_of_before || !user.value.accepts_token_of(known.issued_at, true) {
             return Err(Error::WalletSessionRequired);
         }
         if let Some(used) = known.used(now) {
