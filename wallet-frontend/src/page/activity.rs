@@ -43,6 +43,7 @@ pub fn Activity() -> impl IntoView {
     view! {
         <Head title=text::frame::ACTIVITY lede=Signal::stored(text::record::LEDE.to_owned()) />
         <Plot filter turn pick />
+        <h2 class="unseen">{move || text::record::ENTRIES}</h2>
         <Controls filter change refresh />
         <Feed filter turn clear=Callback::new(move |()| change.run((false, Filter::default()))) />
     }

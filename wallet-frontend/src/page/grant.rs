@@ -119,7 +119,7 @@ fn Detail(detail: Arc<GrantDetail>, again: Callback<()>) -> impl IntoView {
                         {acts
                             .map(|grant| {
                                 view! {
-                                    <div class="grant-actions">
+                                    <div class="sheet-actions">
                                         <ExtendButton grant=grant.clone() on_extended=changed />
                                         <RevokeButton grant on_ended=changed />
                                     </div>
@@ -140,10 +140,10 @@ fn broken(grant: &GrantCard, provider: &str, app: &str) -> Option<impl IntoView 
     let since = reconnect.since.map(|at| fill(words::SINCE, &[("date", &format::date_time(at))]));
     let again = fill(words::AGAIN_FROM, &[("app", app)]);
     Some(view! {
-        <div class="notice" role="note">
+        <div class="hint" role="note">
             <Icon shape=Shape::Alert />
             <div>
-                <p class="notice-title">{words::BROKEN}</p>
+                <p class="hint-title">{words::BROKEN}</p>
                 <p>{cause} " " {since}</p>
                 <p>{again}</p>
             </div>

@@ -150,6 +150,7 @@ pub fn newest(rows: &str) -> String {
 
 // The page.
 pub const LEDE: &str = "What apps and agents did for you, and the reason that they gave.";
+pub const ENTRIES: &str = "Entries";
 pub const SEARCH_LABEL: &str = "Activity";
 pub const SEARCH: &str = "Search reasons, addresses and providers";
 pub const SEARCH_HINT: &str = "Search";

@@ -55,7 +55,7 @@ pub fn Feed(filter: Signal<Filter>, turn: RwSignal<u32>, #[prop(optional)] clear
     let summary = Memo::new(move |last: Option<&String>| match told.get() {
         (Phase::Loading, 0) => String::new(),
         // Said once: that more rows came while one scrolls is no news.
-        (Phase::Ready | Phase::Loading, _) if last.is_some_and(|last| !last.is_empty()) => last.cloned().unwrap_or_default(),
+        (Phase::Loading, _) if last.is_some_and(|last| !last.is_empty()) => last.cloned().unwrap_or_default(),
         (Phase::Done, rows) => text::record::all(&format::number(rows as u64)),
         (_, rows) => text::record::newest(&format::number(rows as u64)),
     });
@@ -73,7 +73,7 @@ pub fn Feed(filter: Signal<Filter>, turn: RwSignal<u32>, #[prop(optional)] clear
             {move || {
                 let any = any.get();
                 match phase.get() {
-                    Phase::Loading | Phase::Ready => view! { <Skeleton cards={if any { 2 } else { 6 }} /> }.into_any(),
+                    Phase::Loading => view! { <Skeleton cards={if any { 2 } else { 6 }} /> }.into_any(),
                     Phase::Failed(error) => view! { <ErrorBox error on_retry=resume /> }.into_any(),
                     Phase::Paused => paused(resume).into_any(),
                     Phase::Full => view! { <p class="feed-end">{text::record::FULL}</p> }.into_any(),

@@ -26,6 +26,7 @@ impl Heights {
         self.sums.push(f64::from(height) + self.before(at - 1) - self.before(begins));
     }
 
+    #[cfg(test)]
     pub fn get(&self, row: usize) -> f32 {
         self.each.get(row).copied().unwrap_or_default()
     }

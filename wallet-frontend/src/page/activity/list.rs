@@ -19,7 +19,7 @@ use web_sys::{Element, Event, HtmlElement};
 use super::{
     day::Day,
     dom::{add, el, px, say, set, style},
-    record::{Record, Run},
+    record::{HEADING, Record, Run},
     row::{self, Open},
 };
 use crate::{api, api::ApiError, format, page::names::Cast, text::record as text};
@@ -39,9 +39,8 @@ const PATIENCE: u32 = 12;
 /// How far the list is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Phase {
+    /// More is on its way, or follows when it is scrolled to.
     Loading,
-    /// More follows when it is scrolled to.
-    Ready,
     /// That was all.
     Done,
     /// There is more than a page can hold.
@@ -263,7 +262,7 @@ impl State {
             return Phase::Full;
         }
         self.halted = self.fruitless >= PATIENCE;
-        if self.halted { Phase::Paused } else { Phase::Ready }
+        if self.halted { Phase::Paused } else { Phase::Loading }
     }
 
     /// Puts what is in view into the page; `true` if corrections call for another look.
@@ -381,7 +380,7 @@ impl State {
             let rows = self.shown.iter().filter(|shown| (run.first..run.first + run.count).contains(&shown.row));
             for shown in rows {
                 set(&shown.item, "aria-setsize", &size);
-                style(&shown.item, "top", &px(self.record.top(shown.row) - top));
+                style(&shown.item, "top", &px(self.record.top(shown.row) - top - f64::from(HEADING)));
             }
         }
     }

@@ -19,8 +19,8 @@ use crate::{
 
 /// The bars' height in CSS pixels.
 const HEIGHT: f64 = 96.0;
-/// Above the bars, for the scale's number.
-const ABOVE: f64 = 14.0;
+/// Above the bars, for half of the scale's number.
+const ABOVE: f64 = 8.0;
 
 /// `pick` is told of a day that was pressed. The chart follows the filter, but for its days and its outcome.
 #[component]
@@ -155,7 +155,9 @@ fn draw(place: &HtmlElement, calendar: &Calendar) {
     set(&drawing, "role", "group");
     set(&drawing, "aria-label", text::CHART_LABEL);
     add(&drawing, &hatch());
-    for (share, value) in [(1.0, top), (0.5, top / 2)] {
+    let scale = el("div", "plot-scale");
+    set(&scale, "aria-hidden", "true");
+    for (class, share, value) in [("", 1.0, top), ("half", 0.5, top / 2)] {
         let y = ABOVE + HEIGHT * (1.0 - share);
         let line = svg("line", "plot-line");
         for (name, at) in [("x1", "0"), ("x2", "100%")] {
@@ -164,13 +166,9 @@ fn draw(place: &HtmlElement, calendar: &Calendar) {
         set(&line, "y1", &y.to_string());
         set(&line, "y2", &y.to_string());
         add(&drawing, &line);
-        let number = svg("text", "plot-number");
-        set(&number, "x", "0");
-        set(&number, "y", &(y - 3.0).to_string());
-        set(&number, "aria-hidden", "true");
-        number.set_text_content(Some(&format::number(u64::from(value))));
-        add(&drawing, &number);
+        say(&scale, "span", class, &format::number(u64::from(value)));
     }
+    add(place, &scale);
     for (index, sum) in calendar.sums.iter().enumerate() {
         add(&drawing, &bar(calendar, index, *sum, top, index == held.unwrap_or(first)));
     }

@@ -53,7 +53,7 @@ pub fn Concern(app: AppCard, grant: GrantCard) -> impl IntoView {
             <h2>{words::CONCERN}</h2>
             <Card>
                 <p>{words::CONCERN_LEDE}</p>
-                <ol class="steps">
+                <ol class="concern-steps">
                     <li>{first}</li>
                     <li>{words::CONCERN_COPY} <CopyId id /></li>
                     <li>{words::CONCERN_TELL} {contact}</li>

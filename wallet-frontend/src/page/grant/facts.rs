@@ -26,16 +26,16 @@ pub fn Abilities(grant: GrantCard) -> impl IntoView {
     let raw: Vec<_> = grant.scopes.iter().map(|scope| visible_line(&scope.scope)).collect();
     let account = grant.account.as_ref().map(|account| account.identifier.clone());
     view! {
-        <Card class="grant-head">
-            <div class="grant-who">
+        <Card class="about">
+            <div class="about-who">
                 <ProviderMark id=&grant.provider_id name=&grant.provider_name />
-                <div class="grant-name">
-                    <p class="grant-provider"><Foreign text=grant.provider_name.clone() /></p>
-                    {account.map(|account| view! { <p class={"grant-account"}><Foreign text=account /></p> })}
+                <div class="about-name">
+                    <p class="about-provider"><Foreign text=grant.provider_name.clone() /></p>
+                    {account.map(|account| view! { <p class={"about-account"}><Foreign text=account /></p> })}
                 </div>
                 <Status grant=&grant />
             </div>
-            <h2 class="grant-can">{words::WHAT}</h2>
+            <h2 class="about-can">{words::WHAT}</h2>
             {secret.then(|| view! { <p>{connections::SECRET}</p> })}
             {none.then(|| view! { <p>{words::NO_WORDS}</p> })}
             <ul class="can">
@@ -80,7 +80,7 @@ pub fn Facts(app: AppCard, grant: GrantCard, agents: Vec<AgentCard>) -> impl Int
     };
     let ends_name = if grant.status == GrantStatus::Expired { words::EXPIRED } else { words::EXPIRES };
     view! {
-        <dl class="facts">
+        <dl class="sheet">
             {fact(
                 words::APP,
                 view! {

@@ -69,7 +69,7 @@ pub fn People(
                         })}
                     {this} {held.into_iter().filter_map(line).collect_view()}
                 </ul>
-                {(alone && own).then(|| view! { <p class={"hint"}>{words::NO_AGENTS}</p> })}
+                {(alone && own).then(|| view! { <p class={"aside-words"}>{words::NO_AGENTS}</p> })}
             </Card>
         </section>
     }

@@ -163,6 +163,5 @@ fn offer_words(offer: Offer) -> String {
     match offer {
         Offer::Days(days) => fill(words::DAYS_FROM_NOW, &[("n", &days.to_string())]),
         Offer::Most => words::MOST.to_owned(),
-        Offer::Own => words::OWN_DAY.to_owned(),
     }
 }

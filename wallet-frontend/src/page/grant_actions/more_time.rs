@@ -9,8 +9,6 @@ pub enum Offer {
     Days(i64),
     /// As long as its operator allows.
     Most,
-    /// A day of the user's own choice.
-    Own,
 }
 
 const DAY: i64 = 86_400;

@@ -30,7 +30,7 @@ pub fn Receipt(grant: GrantCard, #[prop(optional)] with_it: usize) -> impl IntoV
     let provider = move || shown.with(|grant| provider_words(grant));
     let Some(ended) = grant.ended.clone() else { return ().into_any() };
     view! {
-        <dl class="facts receipt">
+        <dl class="sheet receipt">
             <div>
                 <dt>{words::ENDED_AT}</dt>
                 <dd><Moment at={ended.at} /> " " {surface(ended.from)}</dd>

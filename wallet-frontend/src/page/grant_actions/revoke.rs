@@ -188,7 +188,7 @@ fn Asking(
             </label>
             <textarea
                 id={id.clone()}
-                class="reason"
+                class="why"
                 rows="2"
                 maxlength={MAX_REASON / 4}
                 prop:value=move || reason.get()
@@ -225,7 +225,7 @@ fn finished(grant: Option<GrantCard>, with_it: usize, open: RwSignal<bool>) -> A
     view! {
         <p class="dialog-lede">{if grant.is_some() { words::ENDED_LEDE } else { words::GONE_LEDE }}</p>
         {grant.map(|grant| view! { <Receipt grant with_it /> })}
-        {next.map(|words| view! { <p class={"hint"}>{words}</p> })}
+        {next.map(|words| view! { <p class={"aside-words"}>{words}</p> })}
         <div class="dialog-actions">
             <button type="button" class={Kind::Primary.class()} node_ref=close on:click=move |_| open.set(false)>
                 {words::DONE}
