@@ -20,10 +20,11 @@ use encoding::{Coding, best};
 pub(crate) use files::SiteError;
 
 /// What browsers are held to. Scripts and styles are the site's own files; nothing is asked of any other origin; no frame holds the
-/// page. `wasm-unsafe-eval` lets WebAssembly be compiled and nothing else. What trusted types are for: `wallet-frontend/README.md`.
+/// page. `wasm-unsafe-eval` lets WebAssembly be compiled and nothing else. No script makes markup of text: not even one that is
+/// trusted may (`trusted-types`).
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
-                      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types default";
+                      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// What the page does not need, it cannot be made to use.
 const PERMISSIONS: &str = "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \

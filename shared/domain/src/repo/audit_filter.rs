@@ -18,7 +18,7 @@ pub enum AuditScope {
     App(AppId),
     /// What concerns the organization as a whole (not its apps' rows).
     Org(OrgId),
-    /// What concerns one person, in all apps of the organization.
+    /// What concerns one person, in all apps of the organization: the rows that each of them could read of them, together.
     Person {
         org: OrgId,
         /// Who they are there: one user for each claim by which its apps tell users apart.
@@ -35,7 +35,8 @@ impl AuditScope {
             Self::App(app) => seen.app_id == Some(*app),
             Self::Org(org) => seen.org_id == *org && seen.app_id.is_none(),
             Self::Person { org, users, .. } => {
-                seen.org_id == *org && seen.user().is_some_and(|user| users.contains(&user))
+                let is_theirs = seen.user().is_some_and(|user| users.contains(&user));
+                is_theirs && seen.org_id == *org && seen.app_id.is_some()
             }
         }
     }

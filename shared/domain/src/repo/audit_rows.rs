@@ -65,6 +65,11 @@ impl AuditRows<'_> {
         decode(&item)
     }
 
+    /// Whether a query may be asked like this.
+    pub fn check(filter: &AuditFilter, cursor: Option<&str>, now: Timestamp) -> Result<()> {
+        bounds(filter, cursor, now).map(drop)
+    }
+
     /// One page. Pages of one listing neither miss nor repeat a row that was recorded before its first page.
     pub async fn query(
         &self,

@@ -78,6 +78,8 @@ pub async fn stream_of(
     cursor: Option<String>,
     (format, name): (Format, &str),
 ) -> Result<Response> {
+    // While there is still a status to say it with.
+    AuditRows::check(&filter, cursor.as_deref(), ports.clock.now())?;
     ports.audit.settle().await?;
     let csv = format == Format::Csv;
     let mut pending = VecDeque::new();
