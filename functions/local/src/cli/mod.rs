@@ -32,7 +32,7 @@ pub(crate) use http::{BaseUrl, HttpClient, read_all};
 pub(crate) use input::{SaveFile, on_the_wire};
 pub(crate) use json::Json;
 pub(crate) use portal::{Paging, Portal, id_of};
-pub(crate) use serve::{DurabilityArg, Signals};
+pub(crate) use serve::{DurabilityArg, Event, Signals};
 pub(crate) use sign::{Caller, TargetArgs};
 pub(crate) use table::{Column, render};
 pub(crate) use terminal::{Style, Terminal, plain};

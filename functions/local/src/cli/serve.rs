@@ -164,8 +164,16 @@ fn start_log(format: LogFormat, level: Targets, color: bool) {
 /// SIGINT, SIGTERM and SIGHUP, heard from the moment this is made. The first asks for an orderly stop; a second one, of
 /// somebody who does not want to wait, ends the process.
 pub(crate) struct Signals {
-    first: mpsc::Receiver<()>,
-    sender: mpsc::Sender<()>,
+    events: mpsc::Receiver<Event>,
+    sender: mpsc::Sender<Event>,
+}
+
+/// What a command that stays up waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    Stop,
+    /// Somebody wrote a line; nobody but the demo listens for any.
+    Line,
 }
 
 impl Signals {
@@ -177,29 +185,35 @@ impl Signals {
             let on = |kind| signal(kind).map_err(failed);
             (on(SignalKind::interrupt())?, on(SignalKind::terminate())?, on(SignalKind::hangup())?)
         };
-        let (sender, first) = mpsc::channel();
+        let (sender, events) = mpsc::channel();
         let told = sender.clone();
         let listen = move || {
             runtime.block_on(async {
                 next(&mut interrupt, &mut terminate, &mut hangup).await;
                 // When nobody waits any more the process is ending anyway.
-                let _ = told.send(());
+                let _ = told.send(Event::Stop);
                 next(&mut interrupt, &mut terminate, &mut hangup).await;
                 std::process::exit(130);
             });
         };
         std::thread::Builder::new().name("signals".to_owned()).spawn(listen).map_err(failed)?;
-        Ok(Self { first, sender })
+        Ok(Self { events, sender })
     }
 
-    /// Another reason to stop, from another thread.
-    pub(crate) fn stopper(&self) -> mpsc::Sender<()> {
+    /// For what comes from other threads.
+    pub(crate) fn sender(&self) -> mpsc::Sender<Event> {
         self.sender.clone()
     }
 
-    pub(crate) fn wait(&self) {
+    /// Waits for what comes next.
+    pub(crate) fn next(&self) -> Event {
         // An error would mean that the thread is gone: no reason to stay either.
-        let _ = self.first.recv();
+        self.events.recv().unwrap_or(Event::Stop)
+    }
+
+    /// Waits until it is time to stop.
+    pub(crate) fn wait(&self) {
+        while self.next() != Event::Stop {}
     }
 }
 

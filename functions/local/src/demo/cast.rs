@@ -1,13 +1,14 @@
 //! What a script finds in the demo.
 
-use alter_domain::{api::portal::PrincipalView, secret::Secret};
+use alter_domain::secret::Secret;
 
 use super::{
-    identity::{ALICE, BOB, SUPPORT},
+    identity::{ALICE, BOB},
     notes,
     stage::{Stage, text},
+    wallet::{SHOP, support},
 };
-use crate::cli::{Result, id_of};
+use crate::cli::Result;
 
 /// Who plays in the scripted demo.
 pub(super) struct Cast {
@@ -37,11 +38,8 @@ impl Cast {
         let identity_provider = stage.add_identity_provider(&app_id).await?;
         let (alice, bob) = (stage.sign_in(&ALICE)?, stage.sign_in(&BOB)?);
         stage.connect(&app_key, &notes::ALICE, Some(&alice), |_| Ok(())).await?;
-        let support = PrincipalView::Group {
-            idp_id: id_of(&identity_provider, "idp_id")?,
-            external_group_id: SUPPORT.to_owned(),
-        };
-        stage.issue_grant_to(&app_id, &secret, support, "Support").await?;
+        stage.issue_grant_to(&app_id, &secret, support(&identity_provider)?, "Support").await?;
+        stage.dress(&app_id, &SHOP).await?;
         Ok(Self {
             app_id,
             app_key,

@@ -1,4 +1,4 @@
-//! The identity provider of the demo: Acme ID, on the same port as the bank. It knows two people and asks nobody for a
+//! The identity provider of the demo: Acme ID, on the same port as the bank. It knows three people and asks nobody for a
 //! password; the rest of it is an OpenID provider: discovery, keys, codes that want a proof key, a way out, and a signed word
 //! about who has left (OpenID Shared Signals).
 
@@ -51,6 +51,8 @@ pub(super) struct Person {
 pub(super) const SUPPORT: &str = "support";
 pub(super) static ALICE: Person = Person { sub: "alice", name: "Alice", groups: &[SUPPORT] };
 pub(super) static BOB: Person = Person { sub: "bob", name: "Bob", groups: &[] };
+/// Who leaves: her account is not offered to anybody who signs in.
+pub(super) static CAROL: Person = Person { sub: "carol", name: "Carol", groups: &[] };
 
 /// The provider: its key, and the codes that nobody has used yet.
 pub(super) struct AcmeId {

@@ -9,16 +9,22 @@ mod stage;
 mod story;
 mod upstream;
 mod visitor;
+mod wallet;
 mod web;
 
-use std::{io::Read as _, os::unix::fs::FileTypeExt as _, path::PathBuf};
+use std::{
+    io::{BufRead as _, Read as _},
+    os::unix::fs::FileTypeExt as _,
+    path::PathBuf,
+};
 
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::{CliError, Context, DurabilityArg, Result, Signals};
+use crate::cli::{CliError, Context, DurabilityArg, Event, Result, Signals};
 use cast::Cast;
 use stage::{NOTES, Stage};
+use wallet::Encore;
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
@@ -70,7 +76,7 @@ struct Ready<'a> {
     user_jwt_empty: &'a str,
     /// Who signs the two: Acme ID, an OpenID provider that asks for no password.
     idp_issuer: &'a str,
-    /// Where the Wallet is: the page on which people see what was granted for them, and end it.
+    /// Where people sign in to the Wallet, in which they see what was granted for them, and end it.
     wallet_url: String,
     operator_token: &'a str,
     operator_token_file: &'a str,
@@ -89,16 +95,41 @@ struct Oauth<'a> {
 pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<()> {
     let signals = Signals::listen()?;
     let stage = Stage::set(args)?;
-    let result =
-        if args.json { script(context, &stage, &signals) } else { story::tell(context, &stage, args.once) };
-    if result.is_ok() && !args.once {
-        signals.wait();
-        if !args.json {
-            context.printer.remark("\nStopping. The vault and its data are gone.");
-        }
-    }
+    let result = play(context, args, &stage, &signals);
     stage.clear();
     result
+}
+
+fn play(context: &Context, args: &DemoArgs, stage: &Stage, signals: &Signals) -> Result<()> {
+    if args.json {
+        script(context, stage, signals)?;
+        signals.wait();
+        return Ok(());
+    }
+    let encore = story::tell(context, stage, args.once)?;
+    if args.once {
+        return Ok(());
+    }
+    go_on(context, stage, signals, &encore)?;
+    context.printer.remark("\nStopping. The vault and its data are gone.");
+    Ok(())
+}
+
+/// Makes another call for each line on standard input, until it is time to stop.
+fn go_on(context: &Context, stage: &Stage, signals: &Signals, encore: &Encore) -> Result<()> {
+    let sender = signals.sender();
+    in_background(move || {
+        for line in std::io::stdin().lock().lines() {
+            if line.is_err() || sender.send(Event::Line).is_err() {
+                break;
+            }
+        }
+    })?;
+    while signals.next() == Event::Line {
+        let told = stage.play(encore.again(stage))?;
+        context.printer.write(&format!("  {told}\n"))?;
+    }
+    Ok(())
 }
 
 fn script(context: &Context, stage: &Stage, signals: &Signals) -> Result<()> {
@@ -120,7 +151,7 @@ fn script(context: &Context, stage: &Stage, signals: &Signals) -> Result<()> {
         user_jwt: cast.user_jwt.expose_secret(),
         user_jwt_empty: cast.user_jwt_empty.expose_secret(),
         idp_issuer: stage.upstream.identity.issuer(),
-        wallet_url: format!("{}/", stage.base_url()),
+        wallet_url: stage.wallet_url(&cast.app_id),
         operator_token: stage.operator_token.expose_secret(),
         operator_token_file: &stage.operator_token_file().display().to_string(),
         data_dir: &stage.data_dir().display().to_string(),
@@ -138,13 +169,17 @@ fn stop_with_stdin(signals: &Signals) -> Result<()> {
     if !kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket()) {
         return Ok(());
     }
-    let stop = signals.stopper();
-    let watch = move || {
+    let sender = signals.sender();
+    in_background(move || {
         let mut sink = [0; 256];
         while matches!(std::io::stdin().lock().read(&mut sink), Ok(count) if count > 0) {}
         // When nobody waits any more the process is ending anyway.
-        let _ = stop.send(());
-    };
-    let thread = std::thread::Builder::new().name("stdin".to_owned()).spawn(watch);
+        let _ = sender.send(Event::Stop);
+    })
+}
+
+/// Reading cannot be called off: the thread ends with the process.
+fn in_background(read: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = std::thread::Builder::new().name("stdin".to_owned()).spawn(read);
     thread.map(drop).map_err(|error| CliError::failure("demo", error.to_string()))
 }

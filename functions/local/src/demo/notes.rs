@@ -1,6 +1,6 @@
 //! The OAuth provider of the demo: Acme Notes, on the same port as the bank. It wants a proof key, its refresh tokens work
 //! once, its first access token lives for a second and later ones for
-//! a minute, and it can be told that access has ended. It keeps no tokens but their digests. Two people have notes there.
+//! a minute, and it can be told that access has ended. It keeps no tokens but their digests. Three people have notes there.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -41,6 +41,7 @@ pub(super) struct Account {
 pub(super) static ADA: Account = Account { id: "ada", name: "Ada", notes: ["buy milk", "call Grace"] };
 pub(super) static ALICE: Account =
     Account { id: "alice", name: "Alice", notes: ["answer Bob", "order a cake"] };
+pub(super) static CAROL: Account = Account { id: "carol", name: "Carol", notes: ["tidy up", "say goodbye"] };
 
 /// What the provider remembers.
 #[derive(Default)]
@@ -136,7 +137,7 @@ async fn authorize(Query(asked): Query<Asked>) -> Response {
             .finish();
         format!("<a href='/notes/decide?{}'>{text}</a>", escape(&query))
     };
-    let allow = [&ADA, &ALICE].map(|account| link(account.id, &format!("Allow as {}", account.name)));
+    let allow = [&ADA, &ALICE, &CAROL].map(|account| link(account.id, &format!("Allow as {}", account.name)));
     let body = format!(
         "<h1>Acme Notes</h1><p>The app <b>Shop</b> asks for: <code>{}</code></p>{} {}",
         escape(asked.scope.as_deref().unwrap_or_default()),
@@ -159,7 +160,7 @@ async fn decide(State(notes): State<Arc<Notes>>, Query(decided): Query<Decision>
         return (StatusCode::BAD_REQUEST, "redirect_uri is no URL").into_response();
     };
     let Ok(code) = random("code_") else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
-    if let Some(account) = [&ADA, &ALICE].into_iter().find(|account| account.id == decided.decision) {
+    if let Some(account) = [&ADA, &ALICE, &CAROL].into_iter().find(|account| account.id == decided.decision) {
         let Decision { redirect_uri, code_challenge: challenge, .. } = decided;
         notes.known().codes.insert(hash(&code), Code { account, redirect_uri, challenge });
         target.query_pairs_mut().append_pair("code", &code);

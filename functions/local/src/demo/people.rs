@@ -1,21 +1,28 @@
-//! The second half of the story: two users of the app, told apart by their own tokens. No grant id is in it.
+//! The second half of the story: users of the app, told apart by their own tokens. No grant id is in it.
 
 use alter_domain::secret::Secret;
 
 use super::{
-    identity::{ALICE, BOB},
+    identity::{ALICE, BOB, CAROL},
     notes,
     stage::{By, Stage, broken, text},
     story::{Narrator, check, short},
 };
-use crate::cli::Result;
+use crate::cli::{Json, Result};
+
+/// What the story goes on with.
+pub(super) struct Known {
+    pub(super) identity_provider: Json,
+    /// Alice's.
+    pub(super) grant: String,
+}
 
 pub(super) async fn tell(
     narrator: &mut Narrator<'_>,
     stage: &Stage,
     app: &str,
     key: &Secret<String>,
-) -> Result<()> {
+) -> Result<Known> {
     let issuer = stage.upstream.identity.issuer();
     let command = format!("alter idp add {issuer} --groups-claim groups");
     narrator.scene("The operator names the identity provider of the app's users.", &command)?;
@@ -26,7 +33,8 @@ pub(super) async fn tell(
     let (alice, bob) = (stage.sign_in(&ALICE)?, stage.sign_in(&BOB)?);
     let grant = connect(narrator, stage, key, &alice).await?;
     call(narrator, stage, key, &alice, &bob).await?;
-    leave(narrator, stage, app, key, (&alice, &grant)).await
+    leave(narrator, stage, app, key).await?;
+    Ok(Known { identity_provider: added, grant })
 }
 
 async fn connect(
@@ -64,13 +72,10 @@ async fn call(
     narrator.fact("the vault answered", &refused)
 }
 
-async fn leave(
-    narrator: &mut Narrator<'_>,
-    stage: &Stage,
-    app: &str,
-    key: &Secret<String>,
-    (alice, grant): (&Secret<String>, &str),
-) -> Result<()> {
+async fn leave(narrator: &mut Narrator<'_>, stage: &Stage, app: &str, key: &Secret<String>) -> Result<()> {
+    let before = stage.upstream.notes.ledger().live;
+    let carol = stage.sign_in(&CAROL)?;
+    let grant = text(&stage.connect(key, &notes::CAROL, Some(&carol), |_| Ok(())).await?, "grant_id")?;
     let command = format!("alter idp webhook enable ssf --issuer {}", stage.upstream.identity.issuer());
     narrator.scene("It may tell the vault who has left.", &command)?;
     let webhook = stage.enable_webhook(app).await?;
@@ -78,25 +83,25 @@ async fn leave(
 
     let command =
         format!("curl {webhook} -H 'Content-Type: application/secevent+jwt' -d @account-purged.jwt");
-    narrator.scene("Alice leaves, and Acme ID tells it.", &command)?;
-    let taken = stage.leaves(&ALICE, &webhook).await?;
-    let user = stage.user(app, &ALICE).await?;
+    narrator.scene("Carol, who has connected hers too, leaves, and Acme ID tells it.", &command)?;
+    let taken = stage.leaves(&CAROL, &webhook).await?;
+    let user = stage.user(app, &CAROL).await?;
     check(user.text("status") == Some("deprovisioned"), "she must be gone")?;
     narrator.fact("the vault answered", &taken.to_string())?;
-    narrator.fact("Alice", "deprovisioned: what she had is being ended")?;
+    narrator.fact("Carol", "deprovisioned: what she had is being ended")?;
 
     narrator.scene(
         "Her token is good until tomorrow. The very next call with it fails.",
-        &call_for(stage, "alice"),
+        &call_for(stage, "carol"),
     )?;
-    let refused = refusal(stage, key, alice, "user_deprovisioned").await?;
+    let refused = refusal(stage, key, &carol, "user_deprovisioned").await?;
     narrator.fact("the vault answered", &refused)?;
-    let told = stage.provider_was_told(app, grant).await?;
+    let told = stage.provider_was_told(app, &grant).await?;
     let portal = stage.portal(Some(app));
     let view = portal.get(&portal.in_app(&format!("/grants/{grant}")).await?, &Vec::new()).await?;
     let status = text(&view, "status")?;
     check(status == "deprovisioned" || status == "revoked", "her grant must have ended")?;
-    check(stage.upstream.notes.ledger().live == 0, "the provider must have forgotten her tokens")?;
+    check(stage.upstream.notes.ledger().live == before, "the provider must have forgotten her tokens")?;
     narrator.fact("her grant", &status)?;
     narrator.fact("Acme Notes", &format!("has no token of hers left; the receipt says {told}"))
 }

@@ -6,6 +6,7 @@ use super::{
     notes::{ADA, FIRST_TTL},
     people,
     stage::{By, Stage, broken, text},
+    wallet::{self, Encore},
 };
 use crate::cli::{Column, Context, Json, Paging, Result, Style, plain, render};
 
@@ -37,7 +38,8 @@ impl Narrator<'_> {
     }
 }
 
-pub(super) fn tell(context: &Context, stage: &Stage, once: bool) -> Result<()> {
+/// Returns what goes on after it.
+pub(super) fn tell(context: &Context, stage: &Stage, once: bool) -> Result<Encore> {
     let mut narrator = Narrator { context, scenes: 0 };
     stage.play(async {
         overture(&narrator, stage)?;
@@ -48,12 +50,13 @@ pub(super) fn tell(context: &Context, stage: &Stage, once: bool) -> Result<()> {
         record(&mut narrator, stage, &app).await?;
         revoke(&mut narrator, stage, &app, &key, &grant).await?;
         connection(&mut narrator, stage, &app, &key).await?;
-        people::tell(&mut narrator, stage, &app, &key).await?;
+        let known = people::tell(&mut narrator, stage, &app, &key).await?;
         let fresh = text(&stage.issue_grant(&app, &secret, "Shop backend, again").await?, "grant_id")?;
+        let encore = wallet::tell(&mut narrator, stage, (&app, &secret), key, known).await?;
         if !once {
-            encore(&narrator, stage, &fresh)?;
+            your_turn(&narrator, stage, &app, &fresh)?;
         }
-        Ok(())
+        Ok(encore)
     })
 }
 
@@ -233,7 +236,7 @@ async fn connection(
 }
 
 /// Lines to copy. A fresh grant, because access comes back only as a new one.
-fn encore(narrator: &Narrator<'_>, stage: &Stage, grant: &str) -> Result<()> {
+fn your_turn(narrator: &Narrator<'_>, stage: &Stage, app: &str, grant: &str) -> Result<()> {
     let bank = stage.upstream.url();
     let vault = stage.base_url();
     let binary = std::env::current_exe().ok();
@@ -245,7 +248,7 @@ fn encore(narrator: &Narrator<'_>, stage: &Stage, grant: &str) -> Result<()> {
         (
             "In another terminal (bash or zsh), say where the demo is:",
             format!(
-                "export {}ALTER_URL={vault} ALTER_TOKEN_FILE='{}' ALTER_KEY_FILE='{}' GRANT={grant}",
+                "export {}ALTER_URL={vault} ALTER_TOKEN_FILE='{}' ALTER_KEY_FILE='{}' ALTER_APP_ID={app} GRANT={grant}",
                 path.unwrap_or_default(),
                 stage.operator_token_file().display(),
                 stage.key_file().display()
@@ -286,6 +289,10 @@ fn encore(narrator: &Narrator<'_>, stage: &Stage, grant: &str) -> Result<()> {
             narrator.line(&narrator.paint(Style::Cyan, line))?;
         }
     }
+    narrator.line(&format!(
+        "\n  In the Wallet: {}\n  Enter makes the app call Acme Notes for Alice once more. Revoke it there, and press Enter again.",
+        narrator.paint(Style::Cyan, &stage.wallet_url(app))
+    ))?;
     let directory = stage.directory().display();
     narrator.line(&format!("\n  The demo stays up. Ctrl-C stops it and removes {directory}."))
 }

@@ -1,7 +1,7 @@
 //! `alter demo`: the story is told to its end, and nothing is left behind.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     process::{Command, Stdio},
 };
 
@@ -40,6 +40,8 @@ fn the_story_is_told_and_nothing_is_left_behind() {
         "(user_deprovisioned)",
         "her grant           revoked",
         "has no token of hers left; the receipt says revoked",
+        "in the Wallet",
+        "/sign-in?app=",
     ] {
         assert!(story.stdout.contains(moment), "{moment} is missing from\n{}", story.stdout);
     }
@@ -99,7 +101,11 @@ fn its_identity_provider_and_tokens_are_good_for_a_day() {
     let demo = Demo::start();
     let issuer = demo.text("idp_issuer");
     assert!(issuer.starts_with(demo.text("upstream_url")));
-    assert_eq!(demo.text("wallet_url"), format!("{}/", demo.text("base_url")));
+    let sign_in = format!("{}/sign-in?app={}", demo.text("base_url"), demo.text("app_id"));
+    assert_eq!(demo.text("wallet_url"), sign_in);
+    let app = demo.json(&["app", "get"]);
+    assert_eq!((&app["wallet_listed"], &app["color"]), (&true.into(), &"#1f4fd1".into()));
+    assert_eq!(app["logo"]["content_type"], "image/png");
     let idp = demo.json(&["idp", "show"]);
     assert_eq!((&idp["issuer"], &idp["claims"]["groups"]), (&issuer.into(), &"groups".into()));
     assert_eq!(idp["client"]["has_client_secret"], true);
@@ -114,6 +120,36 @@ fn its_identity_provider_and_tokens_are_good_for_a_day() {
         let [issued, expires] = ["iat", "exp"].map(|name| claims[name].as_i64().unwrap());
         assert_eq!(expires - issued, 24 * 60 * 60);
     }
+}
+
+/// The demo's next call fails when what it uses is revoked, wherever that was done.
+#[test]
+fn b002_each_line_is_another_call_until_alice_does_not_want_it() {
+    let mut demo = alter().arg("demo").stdin(Stdio::piped()).spawn().unwrap();
+    let (mut enter, out) = (demo.stdin.take().unwrap(), demo.stdout.take().unwrap());
+    let mut lines = BufReader::new(out).lines().map(Result::unwrap);
+    let export = lines.find(|line| line.starts_with("export ")).unwrap();
+    lines.find(|line| line.contains("The demo stays up.")).unwrap();
+    let mut once_more = || {
+        enter.write_all(b"\n").unwrap();
+        lines.find(|line| !line.is_empty()).unwrap()
+    };
+    assert_eq!(once_more().trim(), "200 OK {\"notes\":[\"answer Bob\",\"order a cake\"]}");
+    let script = format!(
+        "{export}\nid=$(alter grant list --provider acme-notes --principal-type user --status active --output json \
+         | grep -o '\"grant_id\": *\"[^\"]*' | grep -o '[^\"]*$')\nalter grant revoke \"$id\""
+    );
+    let mut bash = Command::new("bash");
+    bash.arg("-ec").arg(script).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let revoked = run_with(bash, b"");
+    assert_eq!(revoked.code, 0, "{revoked:?}");
+    for _ in 0..2 {
+        assert_eq!(once_more().trim(), "The grant was revoked. (grant_revoked)");
+    }
+
+    let pid = rustix::process::Pid::from_child(&demo);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(demo.wait().unwrap().code(), Some(0));
 }
 
 #[test]

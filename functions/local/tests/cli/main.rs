@@ -8,6 +8,7 @@
     reason = "test code: what does not hold is a panic"
 )]
 
+mod branding;
 mod demo;
 mod help;
 mod idp;
