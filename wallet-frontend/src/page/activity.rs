@@ -8,10 +8,12 @@ mod entry;
 mod feed;
 mod filter;
 mod heights;
+mod kept;
 mod list;
 mod plot;
 mod record;
 mod row;
+mod sight;
 mod words;
 
 use leptos::prelude::*;

@@ -6,7 +6,8 @@ pub const REVOKING: &str = "Revoking …";
 pub const REVOKE_OF: &str = "Revoke access of {who} to {provider}";
 pub const REVOKE_TITLE: &str = "Revoke {who}'s access to {provider}?";
 pub const YOUR_ACCOUNT: &str = "your account";
-pub const NEXT_FAILS: &str = "The next time {app} uses {provider} for you, it fails. This takes effect at once.";
+pub const NEXT_FAILS: &str =
+    "The next time {app} uses {provider} for you, it fails. This takes effect at once.";
 pub const AGENT_FAILS: &str =
     "The next time the agent {agent} of {app} uses {provider} for you, it fails. This takes effect at once.";
 pub const ONLY_AGENT: &str = "Only this agent loses access. {app} itself keeps it.";
@@ -14,10 +15,13 @@ pub const AGENT_TOO: &str = "{n} agent loses access with it: {agents}.";
 pub const AGENTS_TOO: &str = "{n} agents lose access with it: {agents}.";
 pub const TOKENS_GO: &str = "The vault's tokens for {account} are deleted.";
 pub const AND_TOLD: &str = "{provider} is told, if it has a way to be told.";
-pub const TOKENS_STAY: &str = "The tokens stay in the vault as long as something else uses the same connection.";
-pub const SECRET_STAYS: &str = "The key to {provider} itself belongs to {app} and stays; only its use for you ends.";
+pub const TOKENS_STAY: &str =
+    "The tokens stay in the vault as long as something else uses the same connection.";
+pub const SECRET_STAYS: &str =
+    "The key to {provider} itself belongs to {app} and stays; only its use for you ends.";
 pub const IN_FLIGHT: &str = "A call that is on its way at this moment still finishes.";
-pub const FINAL: &str = "It cannot be undone. If you want it back, connect anew from {app}; that makes a new connection.";
+pub const FINAL: &str =
+    "It cannot be undone. If you want it back, connect anew from {app}; that makes a new connection.";
 pub const FINAL_AGENT: &str = "It cannot be undone. {app} can ask you to let the agent in again.";
 pub const FINAL_SECRET: &str = "It cannot be undone. Only {app}'s operator can give it anew.";
 pub const WHY: &str = "Reason (optional, kept on the record)";
@@ -37,9 +41,12 @@ pub const SECRET_KEPT: &str = "None: the key is the app's own and stays with it"
 pub const AGENTS_ENDED: &str = "{n} lost access with it";
 pub const TELLING: &str = "{provider} is being told …";
 pub const TOLD: &str = "{provider} confirmed at {time} that access has ended";
-pub const CANNOT_BE_TOLD: &str = "{provider} has no way to be told. You can also remove the app in your account's settings there.";
-pub const SUPERSEDED: &str = "{provider} was not told, because you had connected the account again: that would have been cut off";
-pub const NOT_TOLD: &str = "{provider} could not be told. To be sure, remove the app in your account's settings there.";
+pub const CANNOT_BE_TOLD: &str =
+    "{provider} has no way to be told. You can also remove the app in your account's settings there.";
+pub const SUPERSEDED: &str =
+    "{provider} was not told, because you had connected the account again: that would have been cut off";
+pub const NOT_TOLD: &str =
+    "{provider} could not be told. To be sure, remove the app in your account's settings there.";
 pub const RECONNECT_LATER: &str = "If you want it back later, connect anew from the app.";
 pub const DONE: &str = "Done";
 
@@ -58,7 +65,6 @@ pub const EXTENDED_TO: &str = "Extended until {date}.";
 pub const TITLE: &str = "{provider} for {app}";
 pub const BACK: &str = "All connections";
 pub const WHAT: &str = "What it can do";
-pub const CAN: &str = "It can";
 pub const NO_WORDS: &str = "The provider describes these permissions in its own terms only.";
 pub const RAW: &str = "Exact permissions";
 pub const FACTS: &str = "About it";

@@ -157,7 +157,17 @@ mod tests {
 
     #[test]
     fn the_scale_ends_at_a_number_that_is_easily_read() {
-        for (most, top) in [(0, 2), (2, 2), (3, 4), (5, 10), (11, 20), (21, 40), (41, 100), (4_100, 10_000), (u32::MAX, u32::MAX)] {
+        for (most, top) in [
+            (0, 2),
+            (2, 2),
+            (3, 4),
+            (5, 10),
+            (11, 20),
+            (21, 40),
+            (41, 100),
+            (4_100, 10_000),
+            (u32::MAX, u32::MAX),
+        ] {
             assert_eq!(nice(most), top, "{most}");
         }
     }

@@ -21,7 +21,11 @@ const PAUSE: Duration = Duration::from_millis(350);
 
 /// What the user chose goes to `change`: whether it replaces the last entry of the browser's history, and the filter.
 #[component]
-pub fn Controls(filter: Signal<Filter>, change: Callback<(bool, Filter)>, refresh: Callback<()>) -> impl IntoView {
+pub fn Controls(
+    filter: Signal<Filter>,
+    change: Callback<(bool, Filter)>,
+    refresh: Callback<()>,
+) -> impl IntoView {
     let open = RwSignal::new(filter.get_untracked().count() > 0);
     let count = Memo::new(move |_| filter.get().count());
     let id = next_id();
@@ -33,7 +37,10 @@ pub fn Controls(filter: Signal<Filter>, change: Callback<(bool, Filter)>, refres
     };
     let export = move || {
         let query = filter.get().query(Day::begins);
-        api::export_address(&alter_api_types::wallet::ActivityQuery { format: Some("csv".to_owned()), ..query })
+        api::export_address(&alter_api_types::wallet::ActivityQuery {
+            format: Some("csv".to_owned()),
+            ..query
+        })
     };
     view! {
         <div class="controls" role="search" aria-label={text::SEARCH_LABEL}>
@@ -151,25 +158,38 @@ fn Choices(filter: Signal<Filter>, change: Callback<(bool, Filter)>) -> impl Int
     overview.want();
     let apps = Signal::derive(move || {
         let all = overview.ok();
-        all.map(|all| all.apps.iter().map(|app| (app.app_id.to_string(), visible_line(&app.name))).collect()).unwrap_or_default()
+        all.map(|all| all.apps.iter().map(|app| (app.app_id.to_string(), visible_line(&app.name))).collect())
+            .unwrap_or_default()
     });
     let providers = Signal::derive(move || {
         let all = overview.ok();
         let names = all.map(|all| {
-            let names = all.grants.iter().map(|grant| (grant.provider_id.clone(), visible_line(&grant.provider_name)));
+            let names = all
+                .grants
+                .iter()
+                .map(|grant| (grant.provider_id.clone(), visible_line(&grant.provider_name)));
             names.collect::<BTreeMap<_, _>>()
         });
         names.unwrap_or_default().into_iter().collect::<Vec<_>>()
     });
     let agents = Signal::derive(move || {
         let all = overview.ok();
-        all.map(|all| all.agents.iter().map(|agent| (agent.agent_id.to_string(), agent_name(agent))).collect()).unwrap_or_default()
+        all.map(|all| {
+            all.agents.iter().map(|agent| (agent.agent_id.to_string(), agent_name(agent))).collect()
+        })
+        .unwrap_or_default()
     });
     let outcomes = Signal::derive(|| {
-        OUTCOMES.iter().zip(text::OUTCOMES).map(|(code, words)| ((*code).to_owned(), words.to_owned())).collect()
+        OUTCOMES
+            .iter()
+            .zip(text::OUTCOMES)
+            .map(|(code, words)| ((*code).to_owned(), words.to_owned()))
+            .collect()
     });
     let kinds = Signal::derive(|| vec![("call".to_owned(), text::ONLY_CALLS.to_owned())]);
-    let now = move |field: fn(&Filter) -> Option<String>| Signal::derive(move || filter.with(field).unwrap_or_default());
+    let now = move |field: fn(&Filter) -> Option<String>| {
+        Signal::derive(move || filter.with(field).unwrap_or_default())
+    };
     let set = move |field: fn(&mut Filter, Option<String>)| {
         Callback::new(move |chosen: String| {
             let mut changed = filter.get_untracked();

@@ -101,7 +101,9 @@ mod tests {
     #[test]
     fn a_date_field_is_read_as_it_is_written_and_what_is_no_date_is_not() {
         assert_eq!(Day::parse("2024-02-29").map(Day::text).as_deref(), Some("2024-02-29"));
-        for bad in ["", "2023-02-29", "2024-13-01", "2024-00-01", "2024-1-01", "24-01-01", "2024-01-01-01", "today"] {
+        for bad in
+            ["", "2023-02-29", "2024-13-01", "2024-00-01", "2024-1-01", "24-01-01", "2024-01-01-01", "today"]
+        {
             assert_eq!(Day::parse(bad), None, "{bad}");
         }
     }

@@ -9,7 +9,8 @@ const SVG: &str = "http://www.w3.org/2000/svg";
 
 pub fn el(tag: &str, class: &str) -> HtmlElement {
     // It fails for names only that are no names; the error would then be the element, and adding it would do nothing.
-    let made: HtmlElement = document().create_element(tag).map_or_else(JsCast::unchecked_into, JsCast::unchecked_into);
+    let made: HtmlElement =
+        document().create_element(tag).map_or_else(JsCast::unchecked_into, JsCast::unchecked_into);
     if !class.is_empty() {
         made.set_class_name(class);
     }

@@ -61,7 +61,8 @@ pub struct Entry {
 impl Entry {
     pub fn new(row: ActivityRow, names: &mut Names) -> Self {
         let detail = |name: &str| row.detail.get(name).map(String::as_str);
-        let reason = row.reason.as_deref().or_else(|| detail("reason")).filter(|reason| !reason.trim().is_empty());
+        let reason =
+            row.reason.as_deref().or_else(|| detail("reason")).filter(|reason| !reason.trim().is_empty());
         let context: Vec<_> = row.context.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         Self {
             id: row.id,
@@ -106,7 +107,8 @@ pub fn fold(text: &str, letters: usize, lines: usize) -> Option<&str> {
     for (count, (at, letter)) in text.char_indices().enumerate() {
         breaks += usize::from(letter == '\n');
         // A few letters more are no reason to hide them.
-        let long = count == letters && text.get(at..).is_some_and(|rest| rest.chars().nth(letters / 4).is_some());
+        let long =
+            count == letters && text.get(at..).is_some_and(|rest| rest.chars().nth(letters / 4).is_some());
         if breaks >= lines || long {
             return text.get(..at).map(str::trim_end);
         }

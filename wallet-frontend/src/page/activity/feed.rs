@@ -18,7 +18,11 @@ use crate::{
 
 /// All that the filter selects, newest first. `clear` is offered where the filters leave nothing.
 #[component]
-pub fn Feed(filter: Signal<Filter>, turn: RwSignal<u32>, #[prop(optional)] clear: Option<Callback<()>>) -> impl IntoView {
+pub fn Feed(
+    filter: Signal<Filter>,
+    turn: RwSignal<u32>,
+    #[prop(optional)] clear: Option<Callback<()>>,
+) -> impl IntoView {
     let overview = use_overview();
     overview.want();
     let place = NodeRef::<html::Div>::new();
@@ -30,7 +34,8 @@ pub fn Feed(filter: Signal<Filter>, turn: RwSignal<u32>, #[prop(optional)] clear
 
     Effect::new(move || {
         if let Some(place) = place.get() {
-            let made = list.with_value(Clone::clone).unwrap_or_else(|| List::new((*place).clone().into(), Box::new(told)));
+            let made =
+                list.with_value(Clone::clone).unwrap_or_else(|| List::new((*place).clone().into(), told));
             list.set_value(Some(Rc::clone(&made)));
             turn.track();
             made.restart(filter.get().query(Day::begins));

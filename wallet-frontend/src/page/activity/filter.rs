@@ -115,7 +115,8 @@ mod tests {
     const APP: &str = "018f4e9a-5b1c-7d2e-8f3a-4b5c6d7e8f90";
 
     fn parse(address: &str) -> Filter {
-        let pairs: Vec<_> = address.trim_start_matches('?').split('&').filter_map(|pair| pair.split_once('=')).collect();
+        let pairs: Vec<_> =
+            address.trim_start_matches('?').split('&').filter_map(|pair| pair.split_once('=')).collect();
         Filter::read(|name| {
             let (_, value) = pairs.iter().find(|(key, _)| *key == name)?;
             let mut bytes = Vec::new();
@@ -152,7 +153,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_left_out_and_the_rest_stays() {
-        let filter = parse("?app=x&agent=1&outcome=fine&from=yesterday&show=grant.revoked&to=2026-02-30&provider=%20&q=ok");
+        let filter = parse(
+            "?app=x&agent=1&outcome=fine&from=yesterday&show=grant.revoked&to=2026-02-30&provider=%20&q=ok",
+        );
         assert_eq!(filter, Filter { search: "ok".to_owned(), ..Filter::default() });
     }
 

@@ -101,11 +101,20 @@ pub fn Plot(filter: Signal<Filter>, turn: RwSignal<u32>, pick: Callback<Day>) ->
 }
 
 /// Asks until all days are counted, or as often as is bearable.
-fn count(filter: Filter, into: RwSignal<Calendar>, under_way: RwSignal<bool>, run: StoredValue<u32>, mine: u32) {
+fn count(
+    filter: Filter,
+    into: RwSignal<Calendar>,
+    under_way: RwSignal<bool>,
+    run: StoredValue<u32>,
+    mine: u32,
+) {
     let fresh = Calendar::new(Day::of(format::browser_now()));
     let query = filter.query(Day::begins);
-    let mut query =
-        alter_api_types::wallet::ActivityQuery { since: fresh.first.begins(), event: Some("call".to_owned()), ..query };
+    let mut query = alter_api_types::wallet::ActivityQuery {
+        since: fresh.first.begins(),
+        event: Some("call".to_owned()),
+        ..query
+    };
     under_way.set(true);
     spawn_local(async move {
         let mut calendar = fresh;
@@ -147,8 +156,12 @@ fn day_at(at: jiff::Timestamp) -> Day {
 
 fn draw(place: &HtmlElement, calendar: &Calendar) {
     // Redrawn as numbers come in: who stands on a bar goes on standing there.
-    let held = leptos::prelude::document().active_element().filter(|it| place.contains(Some(it))).and_then(|it| number(&it));
-    let first = place.query_selector("[tabindex='0']").ok().flatten().and_then(|it| number(&it)).unwrap_or(DAYS - 1);
+    let held = leptos::prelude::document()
+        .active_element()
+        .filter(|it| place.contains(Some(it)))
+        .and_then(|it| number(&it));
+    let first =
+        place.query_selector("[tabindex='0']").ok().flatten().and_then(|it| number(&it)).unwrap_or(DAYS - 1);
     place.set_text_content(None);
     let top = calendar.top();
     let drawing = svg("svg", "plot-drawing");

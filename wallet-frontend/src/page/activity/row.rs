@@ -72,7 +72,8 @@ fn call(main: &Element, entry: &Entry, cast: Cast<'_>) {
     add(main, &title);
     let line = el("p", "act-call");
     say(&line, "code", "act-method", &visible_line(entry.method.as_deref().unwrap_or("?")));
-    let address = format!("{}{}", entry.host.as_deref().unwrap_or_default(), entry.path.as_deref().unwrap_or_default());
+    let address =
+        format!("{}{}", entry.host.as_deref().unwrap_or_default(), entry.path.as_deref().unwrap_or_default());
     let address = if address.is_empty() { text::NO_ADDRESS.to_owned() } else { visible_line(&address) };
     let shown = match fold(&address, LETTERS, LINES) {
         Some(part) => format!("{part}…"),
@@ -117,7 +118,11 @@ fn side(entry: &Entry, cast: Cast<'_>, open: Open) -> HtmlElement {
     set(&time, "datetime", &entry.at.to_string());
     let more = button(&side, "act-more", "", "details", open.details);
     let what = if entry.is_call() {
-        format!("{} {}", entry.method.as_deref().unwrap_or_default(), cast.provider(entry.provider.as_deref()))
+        format!(
+            "{} {}",
+            entry.method.as_deref().unwrap_or_default(),
+            cast.provider(entry.provider.as_deref())
+        )
     } else {
         words::event(entry, cast)
     };

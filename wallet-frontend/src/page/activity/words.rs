@@ -52,8 +52,8 @@ pub fn tone(entry: &Entry) -> Tone {
         ("started", true) => Tone::Open,
         (_, true) => Tone::Failed,
         ("success" | "started", false) => match &*entry.event {
-            "grant.revoked" | "connection.broken" | "connect.declined" | "sign_in.failed" | "user.suspended"
-            | "user.deprovisioned" => Tone::Ended,
+            "grant.revoked" | "connection.broken" | "connect.declined" | "sign_in.failed"
+            | "user.suspended" | "user.deprovisioned" => Tone::Ended,
             _ => Tone::Note,
         },
         (_, false) => Tone::Ended,
@@ -184,7 +184,10 @@ mod tests {
     fn events_are_told_as_people_would_tell_them() {
         for (fields, expected) in [
             (json!({"event": "grant.created", "surface": "connect"}), "You connected Github to Acme"),
-            (json!({"event": "grant.revoked", "surface": "portal"}), "Acme's operator ended its access to Github"),
+            (
+                json!({"event": "grant.revoked", "surface": "portal"}),
+                "Acme's operator ended its access to Github",
+            ),
             (json!({"event": "grant.revoked", "surface": "wallet"}), "You ended Acme's access to Github"),
             (
                 json!({"event": "grant.revoked", "surface": "wallet", "principal_agent_id": APP}),
@@ -195,8 +198,10 @@ mod tests {
         ] {
             assert_eq!(said(fields), expected);
         }
-        assert_eq!(event(&entry(json!({"event": "grant.created", "surface": "portal"})), Cast(None)),
-            "The operator of an app gave it access to a provider");
+        assert_eq!(
+            event(&entry(json!({"event": "grant.created", "surface": "portal"})), Cast(None)),
+            "The operator of an app gave it access to a provider"
+        );
     }
 
     #[test]
@@ -208,7 +213,10 @@ mod tests {
 
     #[test]
     fn a_name_with_slots_in_it_is_a_name_and_no_template() {
-        assert_eq!(fill("{app} and {provider}", &[("app", "{provider}"), ("provider", "x")]), "{provider} and x");
+        assert_eq!(
+            fill("{app} and {provider}", &[("app", "{provider}"), ("provider", "x")]),
+            "{provider} and x"
+        );
         assert_eq!(fill("{app", &[("app", "x")]), "{app");
         assert_eq!(fill("{other} {app}", &[("app", "x")]), "{other} x");
     }
@@ -217,9 +225,15 @@ mod tests {
     fn outcomes_say_who_said_no_and_why() {
         let said = |fields| outcome(&entry(fields), Cast(None));
         assert_eq!(said(json!({})), "Succeeded");
-        assert_eq!(said(json!({"outcome": "denied", "error_code": "grant_revoked"})), "Refused: access had been revoked");
+        assert_eq!(
+            said(json!({"outcome": "denied", "error_code": "grant_revoked"})),
+            "Refused: access had been revoked"
+        );
         assert_eq!(said(json!({"outcome": "denied", "error_code": "unheard_of"})), "Refused by the vault");
-        assert_eq!(said(json!({"outcome": "provider_error", "status": 404, "provider_id": "github"})), "Github found nothing there");
+        assert_eq!(
+            said(json!({"outcome": "provider_error", "status": 404, "provider_id": "github"})),
+            "Github found nothing there"
+        );
         assert_eq!(said(json!({"outcome": "provider_error", "status": 503})), "A provider had a problem");
         assert_eq!(said(json!({"outcome": "lost_in_space"})), "Lost in space");
     }

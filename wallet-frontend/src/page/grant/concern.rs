@@ -26,10 +26,12 @@ pub fn Concern(app: AppCard, grant: GrantCard) -> impl IntoView {
         _ => words::CONCERN_FIRST,
     };
     let subject = encode(&fill(words::CONCERN_SUBJECT, &[("id", &id)]));
-    let site = app.website_url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://"));
+    let site =
+        app.website_url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://"));
     let name = visible_line(&app.name);
     let contact = move || {
-        let mail = session.ok().and_then(|session| session.support_email.clone()).filter(|mail| is_mail(mail));
+        let mail =
+            session.ok().and_then(|session| session.support_email.clone()).filter(|mail| is_mail(mail));
         let nobody = mail.is_none() && site.is_none();
         let site = site.clone().map(|url| {
             let words = fill(words::CONCERN_SITE, &[("app", &name)]);
@@ -65,8 +67,12 @@ pub fn Concern(app: AppCard, grant: GrantCard) -> impl IntoView {
 
 /// An address to write to and nothing that a mail program would take for more.
 fn is_mail(address: &str) -> bool {
-    address.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'))
-        && address.chars().all(|letter| letter.is_ascii_graphic() && !matches!(letter, '?' | '&' | ',' | ';' | '<' | '>'))
+    address
+        .split_once('@')
+        .is_some_and(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'))
+        && address
+            .chars()
+            .all(|letter| letter.is_ascii_graphic() && !matches!(letter, '?' | '&' | ',' | ';' | '<' | '>'))
 }
 
 #[cfg(test)]
@@ -76,7 +82,9 @@ mod tests {
     #[test]
     fn an_address_with_more_in_it_is_none() {
         assert!(is_mail("help+wallet@acme.example"));
-        for bad in ["", "help", "@acme.example", "a@b", "a@b.c?bcc=x@y.z", "a@b.c,d@e.f", "a b@c.d", "a@b@c.d"] {
+        for bad in
+            ["", "help", "@acme.example", "a@b", "a@b.c?bcc=x@y.z", "a@b.c,d@e.f", "a b@c.d", "a@b@c.d"]
+        {
             assert!(!is_mail(bad), "{bad}");
         }
     }

@@ -18,8 +18,12 @@ use crate::{
 /// What it can do, in words; the provider's own terms folded below.
 #[component]
 pub fn Abilities(grant: GrantCard) -> impl IntoView {
-    let mut can: Vec<String> =
-        grant.scopes.iter().filter_map(|scope| scope.words.as_deref()).map(|known| capital(&visible_line(known))).collect();
+    let mut can: Vec<String> = grant
+        .scopes
+        .iter()
+        .filter_map(|scope| scope.words.as_deref())
+        .map(|known| capital(&visible_line(known)))
+        .collect();
     can.dedup();
     let none = can.is_empty() && !grant.scopes.is_empty();
     let secret = grant.connection_id.is_none();

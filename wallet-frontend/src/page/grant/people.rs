@@ -45,7 +45,8 @@ pub fn People(
             </li>
         })
     };
-    let mut held: Vec<_> = siblings.into_iter().filter(|held| matches!(held.holder, Holder::Agent { .. })).collect();
+    let mut held: Vec<_> =
+        siblings.into_iter().filter(|held| matches!(held.holder, Holder::Agent { .. })).collect();
     // Those that ended stand last.
     held.sort_by_key(|held| held.status == GrantStatus::Revoked);
     let alone = held.is_empty();

@@ -110,7 +110,10 @@ mod tests {
         let said = consequences(&own, Some(&overview(vec![own.clone(), agents_grant()])));
         assert_eq!(said[0], "The next time Acme uses Google for you, it fails. This takes effect at once.");
         assert!(said[1].contains("agent loses") && said[1].contains("Tidy"), "{said:?}");
-        assert!(said[2].contains("tokens for mia@example.com are deleted") && said[2].contains("Google is told"), "{said:?}");
+        assert!(
+            said[2].contains("tokens for mia@example.com are deleted") && said[2].contains("Google is told"),
+            "{said:?}"
+        );
         assert!(said.last().unwrap().contains("cannot be undone"));
     }
 
@@ -132,7 +135,10 @@ mod tests {
         let said = consequences(&own, Some(&overview(vec![own.clone(), ended])));
         assert!(said.iter().any(|words| words.contains("deleted")), "{said:?}");
         let said = consequences(&own, None);
-        assert!(!said.iter().any(|words| words.contains("are deleted")), "nothing is promised that is not known: {said:?}");
+        assert!(
+            !said.iter().any(|words| words.contains("are deleted")),
+            "nothing is promised that is not known: {said:?}"
+        );
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub fn CopyId(#[prop(into)] id: String) -> impl IntoView {
 async fn write(text: &str) -> bool {
     let navigator = window().navigator();
     // Absent where the page does not come over https.
-    let there = Reflect::get(&navigator, &JsValue::from_str("clipboard")).is_ok_and(|clipboard| clipboard.is_object());
+    let there = Reflect::get(&navigator, &JsValue::from_str("clipboard"))
+        .is_ok_and(|clipboard| clipboard.is_object());
     there && JsFuture::from(navigator.clipboard().write_text(text)).await.is_ok()
 }
 

@@ -20,7 +20,10 @@ use crate::{
 
 /// Nothing where the expiry is not the user's to change. `on_extended` gets the grant as it is then.
 #[component]
-pub fn ExtendButton(grant: GrantCard, #[prop(optional)] on_extended: Option<Callback<GrantCard>>) -> impl IntoView {
+pub fn ExtendButton(
+    grant: GrantCard,
+    #[prop(optional)] on_extended: Option<Callback<GrantCard>>,
+) -> impl IntoView {
     let in_force = grant.expires_at;
     let most = grant.extendable_to.filter(|_| grant.status != GrantStatus::Revoked);
     let (Some(most), Some(in_force)) = (most, in_force) else { return ().into_any() };

@@ -17,7 +17,9 @@ const DAY: i64 = 86_400;
 pub fn offers(now: Timestamp, in_force: Timestamp, most: Timestamp) -> Vec<(Offer, Timestamp)> {
     let mut offers: Vec<_> = [7, 30, 90]
         .into_iter()
-        .filter_map(|days| Some((Offer::Days(days), Timestamp::from_second(now.as_second() + days * DAY).ok()?)))
+        .filter_map(|days| {
+            Some((Offer::Days(days), Timestamp::from_second(now.as_second() + days * DAY).ok()?))
+        })
         // Not what differs from the most by less than a day.
         .filter(|(_, at)| *at > in_force && at.as_second() + DAY <= most.as_second())
         .collect();
@@ -29,7 +31,12 @@ pub fn offers(now: Timestamp, in_force: Timestamp, most: Timestamp) -> Vec<(Offe
 
 /// The end of a day that the user chose, given when the next one begins; never past the latest expiry. `None` if that is no
 /// extension.
-pub fn at_end_of_day(next_begins: Timestamp, now: Timestamp, in_force: Timestamp, most: Timestamp) -> Option<Timestamp> {
+pub fn at_end_of_day(
+    next_begins: Timestamp,
+    now: Timestamp,
+    in_force: Timestamp,
+    most: Timestamp,
+) -> Option<Timestamp> {
     let end = Timestamp::from_second(next_begins.as_second() - 1).ok()?.min(most);
     (end > in_force && end > now).then_some(end)
 }

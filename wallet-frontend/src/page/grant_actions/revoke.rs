@@ -36,7 +36,10 @@ enum Step {
 
 /// Nothing where the user may not end it, or it has ended. `on_ended` is told once the user has seen the receipt.
 #[component]
-pub fn RevokeButton(grant: GrantCard, #[prop(optional)] on_ended: Option<Callback<GrantCard>>) -> impl IntoView {
+pub fn RevokeButton(
+    grant: GrantCard,
+    #[prop(optional)] on_ended: Option<Callback<GrantCard>>,
+) -> impl IntoView {
     if !grant.may_revoke || grant.status == GrantStatus::Revoked {
         return ().into_any();
     }
@@ -66,7 +69,7 @@ pub fn RevokeButton(grant: GrantCard, #[prop(optional)] on_ended: Option<Callbac
         };
         seen.set_value(true);
         if let Some(on_ended) = on_ended {
-            on_ended.run(ended);
+            on_ended.try_run(ended);
         }
         set_timeout(find_focus, Duration::from_millis(60));
     };
@@ -163,7 +166,8 @@ fn Asking(
     revoke: Callback<()>,
 ) -> impl IntoView {
     let overview = use_overview();
-    let asking = Memo::new(move |_| step.with(|step| matches!(step, Step::Ask | Step::Busy | Step::Failed(_))));
+    let asking =
+        Memo::new(move |_| step.with(|step| matches!(step, Step::Ask | Step::Busy | Step::Failed(_))));
     let failed = move || match step.get() {
         Step::Failed(error) => Some(view! { <ErrorBox error=ApiError { retry: false, ..error } /> }),
         _ => None,
