@@ -95,7 +95,7 @@ async fn people(app: &TestApp, idp: &TestIdp) -> UserId {
 }
 
 /// Ids of nothing, with the app of `ids`.
-fn of_nothing(vault: &TestVault, ids: &Ids) -> Ids {
+pub(crate) fn of_nothing(vault: &TestVault, ids: &Ids) -> Ids {
     let fresh = || vault.ports.new_id::<GrantId>().unwrap().to_string();
     Ids {
         key: fresh(),
@@ -184,7 +184,7 @@ async fn ask(vault: &TestVault, row: &Row, ids: &Ids, caller: Caller<'_>) -> Ans
 }
 
 #[track_caller]
-fn says(row: &Row, answer: &Answer, expected: Says) {
+pub(crate) fn says(row: &Row, answer: &Answer, expected: Says) {
     let got = (answer.status.as_u16(), answer.code());
     assert_eq!((got.0, got.1.as_str()), expected, "{:?}: {}", row.route, answer.text());
 }
@@ -192,7 +192,7 @@ fn says(row: &Row, answer: &Answer, expected: Says) {
 async fn operator(world: &World, row: &Row) -> Option<Operator> {
     match row.door {
         Door::Token(permission) => Some(world.app.vault.operator(world.app.org, permission).await),
-        Door::Public | Door::Key => None,
+        Door::Public | Door::Key | Door::Session => None,
     }
 }
 
@@ -203,7 +203,7 @@ fn bearer(operator: &Operator) -> String {
 
 #[tokio::test]
 async fn with_ids_of_its_own_each_caller_is_let_in() {
-    for row in table() {
+    for row in table().into_iter().filter(|row| row.door != Door::Session) {
         // What a request changes is gone for the next.
         let world = world().await;
         let operator = operator(&world, &row).await;
@@ -233,6 +233,13 @@ async fn without_a_credential_or_with_a_bad_one_nobody_is_let_in() {
             Door::Public => {
                 says(&row, &nobody, row.own);
                 says(&row, &garbage, row.own);
+            }
+            // What lets somebody in elsewhere lets nobody into the Wallet.
+            Door::Session => {
+                let caller = ask(Caller::Bearer(bearer(&reader))).await;
+                for answer in [nobody, garbage, ask(Caller::Key(&client)).await, caller] {
+                    says(&row, &answer, row.closed());
+                }
             }
             Door::Key => {
                 says(&row, &nobody, (401, "unauthenticated"));
@@ -282,7 +289,7 @@ async fn a_revoked_credential_opens_nothing() {
     for row in table() {
         let ask = |caller| ask(vault, &row, &world.own, caller);
         match row.door {
-            Door::Public => {}
+            Door::Public | Door::Session => {}
             Door::Key => {
                 for client in &clients {
                     says(&row, &ask(Caller::Key(client)).await, (401, "key_revoked"));
@@ -316,7 +323,7 @@ async fn b012_the_wrong_agent_and_too_small_a_permission_are_refused() {
     let (stranger, agent) = (world.stranger.client(), world.agent.client());
     for row in table() {
         match row.door {
-            Door::Public => {}
+            Door::Public | Door::Session => {}
             Door::Key => {
                 says(&row, &ask(vault, &row, &world.own, Caller::Key(&stranger)).await, row.wrong);
                 // A system grant is not the agent's either, although it holds another one. Its own record is its own.
@@ -341,7 +348,7 @@ async fn b011_another_apps_ids_answer_as_if_the_thing_did_not_exist() {
     let world = world().await;
     let vault = &world.app.vault;
     let client = world.app.client();
-    for row in table() {
+    for row in table().into_iter().filter(|row| row.door != Door::Session) {
         let Some(expected) = row.foreign else { continue };
         let operator = operator(&world, &row).await;
         let caller = || operator.as_ref().map_or(Caller::Key(&client), Caller::Token);
@@ -376,7 +383,7 @@ async fn b011_another_apps_ids_answer_as_if_the_thing_did_not_exist() {
 
 /// The same answer but for the request's id.
 #[track_caller]
-fn alike(row: &Row, one: &Answer, other: &Answer) {
+pub(crate) fn alike(row: &Row, one: &Answer, other: &Answer) {
     let stable = |answer: &Answer| {
         let mut headers = answer.headers.clone();
         let id = headers.remove("x-request-id");

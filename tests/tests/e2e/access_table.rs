@@ -12,6 +12,8 @@ pub(crate) enum Door {
     Key,
     /// With an operator token of this permission.
     Token(Permission),
+    /// With a session of the Wallet.
+    Session,
 }
 
 /// An answer: status, and the code of an error.
@@ -26,7 +28,7 @@ pub(crate) struct Row {
     pub(crate) body: fn(&Ids) -> Value,
     /// What an app (or an operator) gets with ids of its own.
     pub(crate) own: Says,
-    /// What it gets with ids of another app; `None` where a request names nothing.
+    /// What it gets with ids of another app (in the Wallet: of another user); `None` where a request names nothing.
     pub(crate) foreign: Option<Says>,
     /// What an agent gets with ids of its app that are not its own. For tokens: one permission too few.
     pub(crate) wrong: Says,
@@ -90,6 +92,7 @@ fn no_body(_: &Ids) -> Value {
 const OK: Says = (200, "");
 const CREATED: Says = (201, "");
 const NO_GRANT: Says = (404, "grant_not_found");
+const NO_APPROVAL: Says = (404, "approval_not_found");
 const NO_SECRET: Says = (404, "secret_not_found");
 const NO_AGENT: Says = (404, "agent_not_found");
 const NO_KEY: Says = (404, "key_not_found");
@@ -121,7 +124,21 @@ fn token(door: Door, method: &'static str, path: &'static str, own: Says, foreig
     Row { route: (method, path), door, query: no_query, body: no_body, own, foreign, wrong }
 }
 
+/// A route of the Wallet's. Whoever it is for has nothing to be too small or wrong in it.
+fn session(method: &'static str, path: &'static str, own: Says, foreign: Option<Says>) -> Row {
+    Row { door: Door::Session, own, foreign, ..public(method, path) }
+}
+
 impl Row {
+    fn answering(self, own: Says) -> Self {
+        Self { own, ..self }
+    }
+
+    /// What somebody gets who has no session: a write is not believed to be meant.
+    pub(crate) fn closed(&self) -> Says {
+        if self.route.0 == "GET" { (401, "wallet_session_required") } else { (403, "csrf_failed") }
+    }
+
     fn body(self, body: fn(&Ids) -> Value) -> Self {
         Self { body, ..self }
     }
@@ -183,6 +200,25 @@ pub(crate) fn table() -> Vec<Row> {
         page("GET", "/sdk/auth/callback", 400),
         page("POST", "/sdk/auth/callback", 303),
         page("GET", "/sdk/auth/result/{sign_in_id}", 404),
+        page("GET", "/api/auth/sign-in", 303),
+        page("GET", "/api/auth/callback", 303),
+        page("POST", "/api/auth/callback", 303),
+        public("GET", "/wallet/api/sign-in"),
+        public("GET", "/wallet/api/logos/{app_id}/{digest}").answering((404, "logo_not_found")),
+        session("GET", "/wallet/api/session", OK, None),
+        session("POST", "/wallet/api/sign-out", OK, None),
+        session("GET", "/wallet/api/overview", OK, None),
+        session("GET", "/wallet/api/grants/{grant_id}", OK, Some(NO_GRANT)),
+        session("POST", "/wallet/api/grants/{grant_id}/revoke", OK, Some(NO_GRANT)).body(|_| json!({ "reason": "enough" })),
+        // Its expiry is not the user's to choose.
+        session("POST", "/wallet/api/grants/{grant_id}/extend", (409, "grant_not_extendable"), Some(NO_GRANT))
+            .body(|_| json!({ "expires_at": "2027-01-01T00:00:00Z" })),
+        session("GET", "/wallet/api/approvals", OK, None),
+        session("POST", "/wallet/api/approvals/{approval_id}/decide", NO_APPROVAL, Some(NO_APPROVAL))
+            .body(|_| json!({ "decision": "deny" })),
+        session("GET", "/wallet/api/activity", OK, Some(OK)).query(|ids| format!("grant_id={}", ids.grant)),
+        session("GET", "/wallet/api/activity/counts", OK, Some(OK)).query(|ids| format!("grant_id={}", ids.grant)),
+        session("GET", "/wallet/api/activity/export", OK, Some(OK)).query(|ids| format!("format=jsonl&grant_id={}", ids.grant)),
         page("GET", "/sdk/oauth/connect", 200),
         page("POST", "/sdk/oauth/connect", 404),
         page("GET", "/sdk/oauth/connect/assets/{name}", 404),

@@ -11,6 +11,7 @@
 mod access;
 mod access_complete;
 mod access_table;
+mod access_wallet;
 mod authentication;
 mod budget;
 mod budget_users;
