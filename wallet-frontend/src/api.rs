@@ -1,6 +1,6 @@
 //! The Wallet's API, typed. Every request goes to the page's own origin, with the session's cookie, which no script can read.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use alter_api_types::{
     ErrorBody, GrantId,
@@ -17,7 +17,7 @@ use web_sys::{
     AbortSignal, Headers, RequestCache, RequestCredentials, RequestInit, RequestRedirect, Response,
 };
 
-use crate::{query, text};
+use crate::{format, query, text};
 
 /// Nobody is signed in (any more).
 pub const SESSION_REQUIRED: &str = "wallet_session_required";
@@ -118,6 +118,11 @@ pub async fn post<B: Serialize, T: DeserializeOwned>(path: &str, body: &B) -> Re
     parse(&send("POST", path, Some(body)).await?)
 }
 
+/// When the API last said that somebody is signed in, by the browser's clock in seconds; 0 if it never did.
+pub fn last_answer() -> i64 {
+    LAST_ANSWER.get()
+}
+
 /// What to do when the API says that nobody is signed in: said once, by the site's frame.
 pub fn on_signed_out(then: impl Fn() + 'static) {
     SIGNED_OUT.set(Some(Box::new(then)));
@@ -130,6 +135,7 @@ type Then = Box<dyn Fn()>;
 
 thread_local! {
     static CSRF: RefCell<Option<String>> = const { RefCell::new(None) };
+    static LAST_ANSWER: Cell<i64> = const { Cell::new(0) };
     static SIGNED_OUT: RefCell<Option<Then>> = const { RefCell::new(None) };
 }
 
@@ -167,6 +173,7 @@ async fn send(method: &str, path: &str, body: Option<String>) -> Result<String, 
     let text = JsFuture::from(answer.text().map_err(|_| ApiError::local("unreadable"))?);
     let text = text.await.map_err(|why| unanswered(&why))?.as_string().unwrap_or_default();
     if answer.ok() {
+        LAST_ANSWER.set(format::browser_now().as_second());
         return Ok(text);
     }
     let error = ApiError::answered(answer.status(), &text);

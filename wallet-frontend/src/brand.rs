@@ -38,7 +38,8 @@ struct Rgb(u8, u8, u8);
 
 impl Rgb {
     fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('#').filter(|it| it.len() == 6 && it.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let digits =
+            text.strip_prefix('#').filter(|it| it.len() == 6 && it.bytes().all(|b| b.is_ascii_hexdigit()))?;
         let [_, r, g, b] = u32::from_str_radix(digits, 16).ok()?.to_be_bytes();
         Some(Self(r, g, b))
     }
@@ -49,7 +50,10 @@ impl Rgb {
 
     /// The nearest mixture with `end` that can be read on `ground`.
     fn until(self, end: Self, ground: Self) -> Self {
-        (0..=100).map(|percent| self.mixed(end, percent)).find(|it| it.contrast(ground) >= TEXT).unwrap_or(end)
+        (0..=100)
+            .map(|percent| self.mixed(end, percent))
+            .find(|it| it.contrast(ground) >= TEXT)
+            .unwrap_or(end)
     }
 
     /// In linear light, so that the hue stays when it darkens.
@@ -99,7 +103,8 @@ mod tests {
                 for b in steps {
                     let chosen = Rgb(r, g, b).hex();
                     let accent = accent(&branding(Some(&chosen), None)).unwrap();
-                    let (light, dark) = (Rgb::parse(&accent.light).unwrap(), Rgb::parse(&accent.dark).unwrap());
+                    let (light, dark) =
+                        (Rgb::parse(&accent.light).unwrap(), Rgb::parse(&accent.dark).unwrap());
                     assert!(light.contrast(LIGHT_GROUND) >= TEXT, "{chosen} in light is {}", accent.light);
                     assert!(light.contrast(Rgb(255, 255, 255)) >= TEXT, "white on {chosen}");
                     assert!(dark.contrast(DARK_GROUND) >= TEXT, "{chosen} in dark is {}", accent.dark);
@@ -139,7 +144,13 @@ mod tests {
     fn only_the_wallets_own_pictures_are_asked_for() {
         let with = |url: &str| Branding { logo_url: Some(url.into()), ..Branding::default() };
         assert!(logo(&with("/wallet/api/logos/a/b")).is_some());
-        for url in ["https://evil.example/x.png", "//evil.example/x", "javascript:alert(1)", "data:image/png,x", "/other"] {
+        for url in [
+            "https://evil.example/x.png",
+            "//evil.example/x",
+            "javascript:alert(1)",
+            "data:image/png,x",
+            "/other",
+        ] {
             assert_eq!(logo(&with(url)), None, "{url}");
         }
     }

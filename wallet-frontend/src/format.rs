@@ -30,11 +30,6 @@ pub fn time(at: Timestamp) -> String {
     FORMATS.with(|it| call(&it.time, at))
 }
 
-/// `14:05:09`, for the record.
-pub fn exact_time(at: Timestamp) -> String {
-    FORMATS.with(|it| call(&it.exact_time, at))
-}
-
 /// `22 Nov 2026, 14:05`.
 pub fn date_time(at: Timestamp) -> String {
     FORMATS.with(|it| call(&it.date_time, at))
@@ -53,23 +48,6 @@ pub fn relative(at: Timestamp, now: Timestamp) -> String {
     FORMATS.with(|it| String::from(it.relative.format(count as f64, unit)))
 }
 
-/// The local day, as `2026-11-22`: what rows are grouped by.
-pub fn day_key(at: Timestamp) -> String {
-    let day = js_date(at);
-    format!("{:04}-{:02}-{:02}", day.get_full_year(), day.get_month() + 1, day.get_date())
-}
-
-/// The first moment of a local day given as `2026-11-22`, and of the day after it.
-pub fn day_bounds(key: &str) -> Option<(Timestamp, Timestamp)> {
-    let mut parts = key.splitn(3, '-').map(|part| part.parse::<i32>().ok());
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    let at = |day| {
-        let date = Date::new_with_year_month_day(u32::try_from(year).ok()?, month - 1, day);
-        from_js(&date)
-    };
-    Some((at(day)?, at(day + 1)?))
-}
-
 /// What is left until then: `3 days`, `5 h 12 min`, `4 min 09 s`; empty when it is over.
 pub fn duration_until(at: Timestamp, now: Timestamp) -> String {
     text::left(Left::of(at.as_second() - now.as_second()))
@@ -79,7 +57,9 @@ pub fn duration_until(at: Timestamp, now: Timestamp) -> String {
 pub fn number(value: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "counts")]
     let value = JsValue::from_f64(value as f64);
-    FORMATS.with(|it| it.number.call1(&JsValue::UNDEFINED, &value).ok().and_then(|it| it.as_string()).unwrap_or_default())
+    FORMATS.with(|it| {
+        it.number.call1(&JsValue::UNDEFINED, &value).ok().and_then(|it| it.as_string()).unwrap_or_default()
+    })
 }
 
 /// The browser's clock.
@@ -89,22 +69,15 @@ pub fn browser_now() -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or_default()
 }
 
-/// The time zone's name, as `Europe/Berlin`.
-pub fn time_zone() -> String {
-    FORMATS.with(|it| it.zone.clone())
-}
-
 struct Formats {
     date: Function,
     long_date: Function,
     short_date: Function,
     time: Function,
-    exact_time: Function,
     date_time: Function,
     exact: Function,
     number: Function,
     relative: Intl::RelativeTimeFormat,
-    zone: String,
 }
 
 thread_local! {
@@ -120,22 +93,20 @@ impl Formats {
         let dates = |options: &[(&str, &str)]| Intl::DateTimeFormat::new(&locales, &object(options)).format();
         Self {
             date: dates(&[("year", "numeric"), ("month", "short"), ("day", "numeric")]),
-            long_date: dates(&[("year", "numeric"), ("month", "long"), ("day", "numeric"), ("weekday", "long")]),
+            long_date: dates(&[
+                ("year", "numeric"),
+                ("month", "long"),
+                ("day", "numeric"),
+                ("weekday", "long"),
+            ]),
             short_date: dates(&[("month", "short"), ("day", "numeric")]),
             time: dates(&[("hour", "2-digit"), ("minute", "2-digit")]),
-            exact_time: dates(&[("hour", "2-digit"), ("minute", "2-digit"), ("second", "2-digit")]),
             date_time: dates(&[("dateStyle", "medium"), ("timeStyle", "short")]),
             exact: dates(&[("dateStyle", "full"), ("timeStyle", "long")]),
             number: Intl::NumberFormat::new(&locales, &Object::new()).format(),
             relative: Intl::RelativeTimeFormat::new(&locales, &object(&[("numeric", "auto")])),
-            zone: zone(&locales),
         }
     }
-}
-
-fn zone(locales: &Array) -> String {
-    let options = Intl::DateTimeFormat::new(locales, &Object::new()).resolved_options();
-    Reflect::get(&options, &"timeZone".into()).ok().and_then(|zone| zone.as_string()).unwrap_or_default()
 }
 
 fn object(options: &[(&str, &str)]) -> Object {
@@ -153,10 +124,4 @@ fn call(format: &Function, at: Timestamp) -> String {
 fn js_date(at: Timestamp) -> Date {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era")]
     Date::new(&JsValue::from_f64(at.as_millisecond() as f64))
-}
-
-fn from_js(date: &Date) -> Option<Timestamp> {
-    let ms = date.get_time();
-    #[expect(clippy::cast_possible_truncation, reason = "whole milliseconds")]
-    ms.is_finite().then(|| Timestamp::from_millisecond(ms as i64).ok()).flatten()
 }

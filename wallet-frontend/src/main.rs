@@ -3,6 +3,8 @@
 //! Who calls it: `boot.js`, which loads it. What it may touch: the Wallet's API on its own origin, and nothing else; it
 //! holds no token. Texts from outside are shown as text: no markup is ever made of a string.
 
+#![allow(unreachable_pub, reason = "a program: `pub` says what its other modules may use")]
+
 mod api;
 mod brand;
 mod format;

@@ -27,7 +27,12 @@ pub struct Left {
 impl Left {
     pub fn of(seconds: i64) -> Self {
         let seconds = seconds.max(0);
-        Self { days: seconds / 86_400, hours: seconds / 3600 % 24, minutes: seconds / 60 % 60, seconds: seconds % 60 }
+        Self {
+            days: seconds / 86_400,
+            hours: seconds / 3600 % 24,
+            minutes: seconds / 60 % 60,
+            seconds: seconds % 60,
+        }
     }
 
     pub fn is_over(self) -> bool {

@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use alter_api_types::{
-    AgentId, AppId, GrantId,
+    AgentId, AppId,
     wallet::{AgentCard, AppCard, GrantCard, Overview, RevokeReceipt, SessionView},
 };
 use jiff::Timestamp;
@@ -178,7 +178,6 @@ impl Remote<Overview> {
 pub trait Find {
     fn app(&self, id: AppId) -> Option<&AppCard>;
     fn agent(&self, id: AgentId) -> Option<&AgentCard>;
-    fn grant(&self, id: GrantId) -> Option<&GrantCard>;
 }
 
 impl Find for Overview {
@@ -188,10 +187,6 @@ impl Find for Overview {
 
     fn agent(&self, id: AgentId) -> Option<&AgentCard> {
         self.agents.iter().find(|agent| agent.agent_id == id)
-    }
-
-    fn grant(&self, id: GrantId) -> Option<&GrantCard> {
-        self.grants.iter().find(|grant| grant.grant_id == id)
     }
 }
 
@@ -248,7 +243,8 @@ pub fn use_clock() -> Clock {
 /// Once, by the site.
 pub fn provide() {
     let now = format::browser_now();
-    let clock = Clock { ahead: RwSignal::new(0), second: RwSignal::new(now), half_minute: RwSignal::new(now) };
+    let clock =
+        Clock { ahead: RwSignal::new(0), second: RwSignal::new(now), half_minute: RwSignal::new(now) };
     set_interval(move || clock.tick(), Duration::from_secs(1));
     let overview = Remote::new(|| Box::pin(api::overview()));
     Effect::new(move || {

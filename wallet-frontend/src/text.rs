@@ -64,7 +64,9 @@ pub fn error(status: u16, code: &str, said: &str) -> String {
     let words = match code {
         "offline" => "The Wallet cannot be reached. Check your connection, then try again.",
         "timeout" => "This takes longer than it should. Try again in a moment.",
-        "unreadable" => "The answer could not be read. Reload the page; a newer version of the Wallet may be there.",
+        "unreadable" => {
+            "The answer could not be read. Reload the page; a newer version of the Wallet may be there."
+        }
         "wallet_session_required" => "You have been signed out. Sign in again to go on.",
         "csrf_failed" => {
             "This page is out of date, perhaps because you signed in again in another tab. Reload it, then try again."
@@ -74,7 +76,9 @@ pub fn error(status: u16, code: &str, said: &str) -> String {
         }
         "user_deprovisioned" => "Your account has been removed. No app can act for it any more.",
         "grant_not_found" => "There is no such connection, or it is not one of yours.",
-        "approval_not_found" => "This request is no longer there. It may have been decided elsewhere, or its time ran out.",
+        "approval_not_found" => {
+            "This request is no longer there. It may have been decided elsewhere, or its time ran out."
+        }
         _ => match status {
             0 => "That did not work. Try again.",
             401 => "You have been signed out. Sign in again to go on.",
@@ -82,7 +86,7 @@ pub fn error(status: u16, code: &str, said: &str) -> String {
             404 => "This is not there, or it is not yours.",
             409 => "Something changed in the meantime. Reload the page, then try again.",
             429 => "That was too often in a short time. Wait a minute, then try again.",
-            500.. => "The Wallet has a problem on its side. Nothing was changed. Try again in a moment.",
+            500.. => "The Wallet has a problem on its side. Try again in a moment.",
             _ if !said.is_empty() => return visible_line(said),
             _ => "That did not work. Reload the page, then try again.",
         },
@@ -124,15 +128,10 @@ pub mod common {
     pub const ERROR_TITLE: &str = "That did not work";
     pub const NEVER_USED: &str = "Not used yet";
     pub const REFRESH: &str = "Refresh";
-    pub const YOU: &str = "You";
     pub const NEW_WINDOW: &str = "opens in a new window";
 
     pub fn agent(name: &str) -> String {
         format!("Agent {name}")
-    }
-
-    pub fn last_used(when: &str) -> String {
-        format!("Last used {when}")
     }
 
     /// What is shown is older than it should be.
@@ -165,10 +164,6 @@ pub mod frame {
     pub fn waiting(n: u32) -> String {
         format!("{n} waiting")
     }
-
-    pub fn opened(page: &str) -> String {
-        format!("{page}, page opened")
-    }
 }
 
 /// How a grant stands.
@@ -176,8 +171,7 @@ pub mod status {
     pub const ACTIVE: &str = "Active";
     pub const EXPIRED: &str = "Expired";
     pub const REVOKED: &str = "Ended";
-    pub const RECONNECT: &str = "Needs you";
-    pub const ENDS_SOON: &str = "Ends soon";
+    pub const RECONNECT: &str = "Not working";
 }
 
 pub mod apps {
@@ -192,10 +186,7 @@ pub mod apps {
         "Each thing that it does is written down here, with its reason.",
     ];
     pub const ENDED: &str = "No access any more";
-    pub const WEBSITE: &str = "Website";
-    pub const OPEN: &str = "Show connections";
     pub const TRUNCATED: &str = "You have more connections than fit here. The newest are shown.";
-    pub const NEEDS_YOU: &str = "Needs you";
 
     /// The page's answer in one sentence.
     pub fn summary(apps: usize, connections: usize) -> String {
@@ -215,8 +206,7 @@ pub mod apps {
         super::count(n, "connection does not work", "connections do not work")
     }
 
-    pub const LAST_USED: &str = "last used";
-    pub const NEVER_USED: &str = "not used yet";
+    pub const LAST_USED: &str = "Last used";
 }
 
 pub mod connections {
@@ -227,7 +217,7 @@ pub mod connections {
     pub const ALL_APPS: &str = "All apps";
     pub const ALL: &str = "All";
     pub const ACTIVE: &str = "Active";
-    pub const NEEDS_YOU: &str = "Need you";
+    pub const NEEDS_YOU: &str = "Not working";
     pub const ENDED: &str = "Ended";
     pub const CREATED: &str = "Connected";
     pub const EXPIRES: &str = "Ends";
@@ -238,7 +228,8 @@ pub mod connections {
     pub const NO_AGENTS: &str = "None, only the app itself";
     pub const SCOPES: &str = "Exact permissions";
     pub const NO_WORDS: &str = "This provider describes its permissions in its own terms:";
-    pub const SECRET: &str = "The app uses its own key to this service for you. Your accounts are not involved.";
+    pub const SECRET: &str =
+        "The app uses its own key to this service for you. Your accounts are not involved.";
     pub const DETAILS: &str = "Details and history";
     pub const INACTIVE: &str = "switched off";
     pub const EMPTY_TITLE: &str = "Nothing is connected";
@@ -248,7 +239,8 @@ pub mod connections {
     pub const NO_MATCH: &str = "No connection fits these filters.";
     pub const CLEAR: &str = "Clear filters";
     pub const RECONNECT_TITLE: &str = "This connection does not work";
-    pub const RECONNECT_DO: &str = "Open the app and connect the account again. What you allowed stays as it is.";
+    pub const RECONNECT_DO: &str =
+        "Open the app and connect the account again. What you allowed stays as it is.";
 
     pub const USED_BY: &str = "Used by";
     pub const SINCE: &str = "Since";
@@ -287,7 +279,9 @@ pub mod connections {
             "access_denied" | "consent_required" | "interaction_required" | "login_required" => {
                 format!("{provider} wants you to agree again.")
             }
-            "invalid_scope" | "insufficient_scope" => format!("{provider} took back some of what you had allowed."),
+            "invalid_scope" | "insufficient_scope" => {
+                format!("{provider} took back some of what you had allowed.")
+            }
             "invalid_client" | "unauthorized_client" => {
                 format!("{provider} no longer accepts the app. Its operator has to mend that first.")
             }
@@ -332,23 +326,24 @@ pub mod approvals {
 
 pub mod sign_in {
     pub const TITLE: &str = "Sign in";
+    /// On the page.
     pub const HEADLINE: &str = "See what has access to your data";
     pub const LEDE: &str = "Which apps can act for you, what they did and why, and one click to end it.";
     pub const HOW: &str = "You sign in where the app signs you in. The Wallet has no password of its own.";
     pub const GO: &str = "Continue";
     pub const SWITCH: &str = "Use another account";
     pub const CHOOSE: &str = "Choose an app that you use";
-    pub const OTHER: &str = "Another app";
     pub const OTHER_APP: &str = "Use another app";
     pub const APP_ID: &str = "App id";
-    pub const APP_ID_HELP: &str = "The app shows a link to the Wallet in its settings. If it shows only an id, enter it here.";
+    pub const APP_ID_HELP: &str =
+        "The app shows a link to the Wallet in its settings. If it shows only an id, enter it here.";
     pub const APP_ID_WRONG: &str = "An app id has 36 characters, as in 0198c2f4-7b1e-7c3a-9d52-1f0a6b7c8d9e.";
     pub const NO_APP_TITLE: &str = "Open the Wallet from your app";
     pub const NO_APP: &str = "Each app that uses the Wallet links to it, usually in its settings. The link knows where you sign in.";
-    pub const UNKNOWN_APP: &str = "Nobody can sign in through this app. Check the link, or ask the people who run the app.";
+    pub const UNKNOWN_APP: &str =
+        "Nobody can sign in through this app. Check the link, or ask the people who run the app.";
     pub const SIGNED_OUT: &str = "You are signed out.";
     pub const SESSION_OVER: &str = "Your session is over. Sign in again to go on.";
-    pub const WORKING: &str = "Opening the sign-in …";
 
     pub fn through(app: &str) -> String {
         format!("Continue with {app}")
@@ -360,7 +355,9 @@ pub mod sign_in {
             "access_denied" | "cancelled" | "sign_in_cancelled" => {
                 "The sign-in was not finished. Nothing was changed. Try again when you are ready."
             }
-            "expired" | "sign_in_expired" | "state_expired" => "The sign-in took too long and ran out. Start it again.",
+            "expired" | "sign_in_expired" | "state_expired" => {
+                "The sign-in took too long and ran out. Start it again."
+            }
             "state_invalid" | "invalid_state" | "wrong_browser" | "sign_in_invalid" => {
                 "The sign-in was begun in another window or was already used. Start it again here."
             }
@@ -369,7 +366,9 @@ pub mod sign_in {
             "user_not_admitted" | "identity_not_admitted" | "not_admitted" => {
                 "Your account is not admitted to this app. Ask the people who run the app."
             }
-            "too_many_requests" | "rate_limited" => "That was too often in a short time. Wait a minute, then try again.",
+            "too_many_requests" | "rate_limited" => {
+                "That was too often in a short time. Wait a minute, then try again."
+            }
             "idp_unavailable" | "idp_unreachable" | "temporarily_unavailable" | "server_error" => {
                 "The sign-in service does not answer at the moment. Try again in a few minutes."
             }
@@ -407,7 +406,12 @@ mod tests {
 
     #[test]
     fn scopes_are_told_once_and_only_where_there_are_words() {
-        let known = [scope(Some("read your calendar")), scope(None), scope(Some("read your calendar")), scope(Some("send mail"))];
+        let known = [
+            scope(Some("read your calendar")),
+            scope(None),
+            scope(Some("read your calendar")),
+            scope(Some("send mail")),
+        ];
         assert_eq!(scopes(&known).as_deref(), Some("It can read your calendar and send mail."));
         assert_eq!(scopes(&[scope(None)]), None);
     }
@@ -424,7 +428,7 @@ mod tests {
 
     #[test]
     fn an_error_without_a_code_has_words_by_its_status() {
-        assert!(error(503, "", "").contains("Nothing was changed"));
+        assert!(error(503, "", "").contains("on its side"));
         assert!(error(429, "x", "raw").contains("Wait"));
         assert_eq!(error(422, "invalid_request", "reason: too\u{202e} long"), "reason: too[U+202E] long");
         assert!(error(0, "offline", "").contains("connection"));

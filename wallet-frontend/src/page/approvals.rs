@@ -67,7 +67,10 @@ fn Request(item: ApprovalCard, approvals: Remote<alter_api_types::wallet::Approv
         match agent_id {
             None => text::approvals::asks(&app),
             Some(id) => {
-                let agent = overview.ok().and_then(|it| it.agent(id).map(agent_name)).unwrap_or_else(|| id.to_string());
+                let agent = overview
+                    .ok()
+                    .and_then(|it| it.agent(id).map(agent_name))
+                    .unwrap_or_else(|| id.to_string());
                 text::approvals::agent_asks(&agent, &app)
             }
         }
@@ -79,7 +82,9 @@ fn Request(item: ApprovalCard, approvals: Remote<alter_api_types::wallet::Approv
         left => text::approvals::left(&left),
     };
     let reason = match item.reason.filter(|reason| !reason.trim().is_empty()) {
-        Some(reason) => view! { <blockquote class="reason"><bdi>{format::visible(&reason)}</bdi></blockquote> }.into_any(),
+        Some(reason) => {
+            view! { <blockquote class="reason"><bdi>{format::visible(&reason)}</bdi></blockquote> }.into_any()
+        }
         None => view! { <p class="quiet-words">{text::approvals::NO_REASON}</p> }.into_any(),
     };
     let payload = item.payload.map(|payload| {

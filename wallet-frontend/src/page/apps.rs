@@ -21,7 +21,9 @@ pub fn Apps() -> impl IntoView {
         if overview.ok().is_none() {
             return String::new();
         }
-        let live = sums.with(|sums| (sums.iter().filter(|sum| sum.live > 0).count(), sums.iter().map(|sum| sum.live).sum()));
+        let live = sums.with(|sums| {
+            (sums.iter().filter(|sum| sum.live > 0).count(), sums.iter().map(|sum| sum.live).sum())
+        });
         match live {
             (0, _) => text::apps::NONE_ACTIVE.to_owned(),
             (apps, connections) => text::apps::summary(apps, connections),
@@ -100,14 +102,15 @@ fn AppCard(sums: Memo<Vec<AppSum>>, id: AppId) -> impl IntoView {
 fn facts(sum: &AppSum) -> impl IntoView + use<> {
     let (live, agents, broken) = (sum.live, sum.agents, sum.broken);
     let used = match sum.last_used_at {
-        Some(at) => view! { <span>{text::apps::LAST_USED}" "<Ago at /></span> }.into_any(),
-        None => view! { <span>{text::apps::NEVER_USED}</span> }.into_any(),
+        Some(at) => view! { {text::apps::LAST_USED}" "<Ago at /> }.into_any(),
+        None => text::common::NEVER_USED.into_any(),
     };
     view! {
         <p class="facts-line">
-            {(live > 0).then(|| view! { <strong>{text::apps::connections(live)}</strong> })} {used}
+            {(live > 0).then(|| view! { <strong>{text::apps::connections(live)}</strong> })}
             {(agents > 0).then(|| view! { <span>{text::apps::agents(agents)}</span> })}
         </p>
+        <p class="facts-used">{used}</p>
         {(broken > 0).then(|| view! { <Badge tone=Tone::Warn text={text::apps::reconnect(broken)} /> })}
     }
 }

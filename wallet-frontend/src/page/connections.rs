@@ -60,11 +60,14 @@ fn All() -> impl IntoView {
         shown
     });
     let fold = move |row: &Row| {
-        choice.with(|it| it.standing == Standing::All) && ended_before.with_value(|ids| ids.contains(&row.grant.grant_id))
+        choice.with(|it| it.standing == Standing::All)
+            && ended_before.with_value(|ids| ids.contains(&row.grant.grant_id))
     };
     let live = Memo::new(move |_| shown.with(|rows| sections(rows.iter().filter(|row| !fold(row)))));
     let ended = Memo::new(move |_| {
-        shown.with(|rows| rows.iter().filter(|row| fold(row)).map(|row| row.grant.grant_id).collect::<Vec<_>>())
+        shown.with(|rows| {
+            rows.iter().filter(|row| fold(row)).map(|row| row.grant.grant_id).collect::<Vec<_>>()
+        })
     });
     let none = Memo::new(move |_| rows.with(Vec::is_empty));
     let no_match = Memo::new(move |_| !none.get() && shown.with(Vec::is_empty));
@@ -111,7 +114,10 @@ fn Provider(live: Memo<Vec<Section>>, rows: Memo<Vec<Row>>, section: Section) ->
     let id = section.provider_id.clone();
     let grants = move || {
         live.with(|live| {
-            live.iter().find(|section| section.provider_id == id).map(|it| it.grants.clone()).unwrap_or_default()
+            live.iter()
+                .find(|section| section.provider_id == id)
+                .map(|it| it.grants.clone())
+                .unwrap_or_default()
         })
     };
     let name = format::visible_line(&section.provider_name);

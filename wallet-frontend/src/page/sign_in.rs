@@ -51,7 +51,8 @@ pub fn SignIn() -> impl IntoView {
             }
             return Some(("notice bad", text::sign_in::error(&code)));
         }
-        let unknown = options.with(|it| matches!(it, Some(Ok(it)) if it.app.is_none())) && named.get().is_some();
+        let unknown =
+            options.with(|it| matches!(it, Some(Ok(it)) if it.app.is_none())) && named.get().is_some();
         if unknown {
             return Some(("notice bad", text::sign_in::UNKNOWN_APP));
         }
@@ -67,7 +68,7 @@ pub fn SignIn() -> impl IntoView {
                 <div class="notices" role="status">
                     {move || notice().map(|(class, words)| view! { <p class={class}>{words}</p> })}
                 </div>
-                <Head title=text::sign_in::HEADLINE lede=text::sign_in::LEDE />
+                <Head window=text::sign_in::TITLE title=text::sign_in::HEADLINE lede=text::sign_in::LEDE />
                 {move || body(options.get(), switches.get(), ask)}
             </div>
             <p class="sign-in-note">
@@ -84,7 +85,8 @@ fn body(options: Options, switches: bool, ask: Callback<()>) -> AnyView {
         Some(Err(error)) => return view! { <ErrorBox error on_retry=ask /> }.into_any(),
         Some(Ok(options)) => options,
     };
-    let others: Vec<AppCard> = options.apps.iter().filter(|it| Some(*it) != options.app.as_ref()).cloned().collect();
+    let others: Vec<AppCard> =
+        options.apps.iter().filter(|it| Some(*it) != options.app.as_ref()).cloned().collect();
     match &options.app {
         Some(app) => view! {
             <Through app=app.clone() switches />

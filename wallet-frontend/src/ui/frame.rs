@@ -6,7 +6,7 @@ use leptos_router::hooks::{use_location, use_navigate};
 use super::{Button, Icon, Kind, Mark, Shape, ThemeChoice, ToastList, provide_toasts};
 use crate::{
     api, format, query,
-    state::{use_overview, use_session},
+    state::{use_clock, use_overview, use_session},
     store, text,
 };
 
@@ -26,6 +26,7 @@ pub fn Frame(children: Children) -> impl IntoView {
     let outside = Memo::new(move |_| path.get() == SIGN_IN);
     let content = NodeRef::<html::Main>::new();
     leave_when_signed_out();
+    look_again();
     Effect::new(move || {
         if !outside.get() {
             use_session().want();
@@ -84,6 +85,37 @@ fn leave_when_signed_out() {
     });
 }
 
+/// When one comes back to the page, it shows what is so now. Where somebody else has signed in meanwhile, in another tab, it
+/// starts anew and keeps nothing of the person before. Where the session has run out it does not stay on the screen.
+fn look_again() {
+    let (session, overview, clock) = (use_session(), use_overview(), use_clock());
+    let person = StoredValue::new(None);
+    Effect::new(move || {
+        let Some(now) = session.ok().map(|session| session.user_id) else { return };
+        if person.get_value().is_some_and(|before| before != now) {
+            let _ = window().location().reload();
+        }
+        person.set_value(Some(now));
+    });
+    Effect::new(move || {
+        let now = clock.now();
+        let is_over = untrack(|| session.ok()).is_some_and(|session| {
+            now >= session.expires_at || now.as_second() - api::last_answer() >= session.idle_seconds
+        });
+        if is_over {
+            session.refresh();
+        }
+    });
+    let listener = window_event_listener_untyped("visibilitychange", move |_| {
+        let is_in = session.ok_untracked().is_some();
+        if is_in && document().visibility_state() == web_sys::VisibilityState::Visible {
+            session.want_fresh();
+            overview.want_fresh();
+        }
+    });
+    on_cleanup(move || listener.remove());
+}
+
 #[component]
 fn Navigation(path: Memo<String>) -> impl IntoView {
     let overview = use_overview();
@@ -139,16 +171,18 @@ fn Account() -> impl IntoView {
     };
     let through = move || {
         let session = session.ok()?;
-        let host = session.issuer.split("://").nth(1).unwrap_or(&session.issuer).trim_end_matches('/').to_owned();
+        let host =
+            session.issuer.split("://").nth(1).unwrap_or(&session.issuer).trim_end_matches('/').to_owned();
         Some(text::frame::signed_in_through(&format::visible_line(&host)))
     };
     view! {
         <div class="account">
-            <button type="button" class="account-button" popovertarget="account" aria-label={text::frame::ACCOUNT}>
+            <button type="button" class="account-button" popovertarget="account">
+                <span class="unseen">{text::frame::ACCOUNT}</span>
                 <span class="tile own" aria-hidden="true">
                     {move || name.get().map(|name| format::initials(&name))}
                 </span>
-                <span class="account-words" aria-hidden="true">
+                <span class="account-words">
                     <bdi class="account-name">{move || name.get()}</bdi>
                     <bdi class="account-mail">{email}</bdi>
                 </span>

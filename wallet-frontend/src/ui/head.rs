@@ -11,11 +11,17 @@ use crate::text;
 #[component]
 pub fn Head(
     #[prop(into)] title: Signal<String>,
+    /// What the window is called, where it is not the heading.
+    #[prop(optional)]
+    window: Option<&'static str>,
     #[prop(optional, into)] lede: Option<Signal<String>>,
     #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
     let node = NodeRef::<html::H1>::new();
-    Effect::new(move || document().set_title(&text::title(&title.get())));
+    Effect::new(move || {
+        let name = window.map_or_else(|| title.get(), ToOwned::to_owned);
+        document().set_title(&text::title(&name));
+    });
     Effect::new(move || {
         if let Some(heading) = node.get()
             && !FIRST.replace(false)

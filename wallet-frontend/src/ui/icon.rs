@@ -8,10 +8,8 @@ pub enum Shape {
     Connections,
     Activity,
     Approvals,
-    Account,
     Next,
     Back,
-    Down,
     Close,
     Check,
     Alert,
@@ -19,8 +17,6 @@ pub enum Shape {
     Search,
     Download,
     Lock,
-    Clock,
-    Key,
 }
 
 /// Never the only thing that says something: it is hidden from screen readers.
@@ -53,10 +49,8 @@ fn lines(shape: Shape) -> &'static str {
         }
         Shape::Activity => "M4 6.5h10M4 12h16M4 17.5h7",
         Shape::Approvals => "M5 12.5l4.5 4.5L19 7.5",
-        Shape::Account => "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20a7.5 7.5 0 0 1 15 0",
         Shape::Next => "M9.5 5.5L16 12l-6.5 6.5",
         Shape::Back => "M14.5 5.5L8 12l6.5 6.5",
-        Shape::Down => "M5.5 9.5L12 16l6.5-6.5",
         Shape::Close => "M6 6l12 12M18 6L6 18",
         Shape::Check => "M5 12.5l4.5 4.5L19 7.5",
         Shape::Alert => "M12 4.5l8.5 15h-17zM12 10v4.5M12 17v.2",
@@ -64,7 +58,5 @@ fn lines(shape: Shape) -> &'static str {
         Shape::Search => "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l4.5 4.5",
         Shape::Download => "M12 4v11M7.5 11L12 15.5 16.5 11M5 19.5h14",
         Shape::Lock => "M6 10.5h12v9H6zM8.5 10.5V8a3.5 3.5 0 0 1 7 0v2.5",
-        Shape::Clock => "M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17zM12 7.5V12l3 2",
-        Shape::Key => "M14.5 13.5a5 5 0 1 0-4-4L4 16v4h4v-2.500h2.500V15l2-2M15.500 8.500h.1",
     }
 }

@@ -21,7 +21,11 @@ pub fn Logo<'a>(app: &'a AppCard, #[prop(optional)] class: &'static str) -> impl
     let picture = brand::logo(&app.branding).map(str::to_owned);
     let initials = format::initials(&app.name);
     let (own, light, dark) = app_style(app);
-    let tile = if own { "own".to_owned() } else { format!("tile-{}", crate::visible::slot(&app.app_id.to_string(), TILES)) };
+    let tile = if own {
+        "own".to_owned()
+    } else {
+        format!("tile-{}", crate::visible::slot(&app.app_id.to_string(), TILES))
+    };
     view! {
         <span
             class={format!("tile logo {tile} {class}")}

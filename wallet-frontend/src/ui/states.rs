@@ -73,7 +73,10 @@ pub fn ErrorBox(
 
 /// What is shown is not the newest: it could not be refreshed.
 #[component]
-pub fn Stale<T: Send + Sync + 'static>(of: Remote<T>, #[prop(into)] since: Signal<jiff::Timestamp>) -> impl IntoView {
+pub fn Stale<T: Send + Sync + 'static>(
+    of: Remote<T>,
+    #[prop(into)] since: Signal<jiff::Timestamp>,
+) -> impl IntoView {
     move || {
         of.stale().map(|_| {
             view! {

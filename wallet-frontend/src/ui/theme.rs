@@ -8,9 +8,13 @@ const THEMES: [(&str, &str); 3] =
     [("", text::THEME_SYSTEM), ("light", text::THEME_LIGHT), ("dark", text::THEME_DARK)];
 
 /// Shows the theme of that name; an empty name is the system's.
-pub fn apply(name: &str) {
+fn apply(name: &str) {
     if let Some(root) = document().document_element() {
-        let _ = if name.is_empty() { root.remove_attribute("data-theme") } else { root.set_attribute("data-theme", name) };
+        let _ = if name.is_empty() {
+            root.remove_attribute("data-theme")
+        } else {
+            root.set_attribute("data-theme", name)
+        };
     }
 }
 

@@ -33,7 +33,9 @@ pub fn Filters(choice: Memo<Choice>, #[prop(into)] shown: Signal<usize>) -> impl
     });
     let apps = Memo::new(move |_| {
         let overview = overview.ok()?;
-        Some(overview.apps.iter().map(|app| (app.app_id, format::visible_line(&app.name))).collect::<Vec<_>>())
+        Some(
+            overview.apps.iter().map(|app| (app.app_id, format::visible_line(&app.name))).collect::<Vec<_>>(),
+        )
     });
     let id = next_id();
     view! {

@@ -10,7 +10,8 @@ use leptos::prelude::*;
 use crate::{
     format,
     holdings::{self, Row},
-    state::{Find as _, use_overview},
+    page::grant_actions::{ExtendButton, RevokeButton},
+    state::{Find as _, Grants, use_overview},
     text,
     ui::{Ago, Countdown, Day, Foreign, Icon, Logo, Moment, Shape, Status, agent_name},
 };
@@ -25,10 +26,40 @@ pub fn GrantRow(rows: Memo<Vec<Row>>, id: GrantId, #[prop(optional)] names_provi
         let overview = overview.ok_untracked()?;
         Some(content(&row, &overview, names_provider))
     };
+    // Made anew only when what can be done changes: a question that is open in there stays open meanwhile.
+    let able = Memo::new(move |_| {
+        row.with(|row| {
+            row.as_ref().map(|row| {
+                (row.grant.may_revoke, row.grant.status, row.grant.expires_at, row.grant.extendable_to)
+            })
+        })
+    });
+    let actions = move || {
+        able.track();
+        let grant = row.get_untracked()?.grant;
+        Some(view! { <ExtendButton grant=grant.clone() /> <RevokeButton grant /> })
+    };
     view! {
         <li class="card grant" class:over=is_over>
             {content}
+            <div class="grant-actions">
+                {move || row.with(|row| row.as_ref().map(|row| details(row, overview)))} {actions}
+            </div>
         </li>
+    }
+}
+
+fn details(row: &Row, overview: Grants) -> impl IntoView + use<> {
+    let grant = &row.grant;
+    let app = overview
+        .ok_untracked()
+        .and_then(|it| it.app(grant.app_id).map(|app| format::visible_line(&app.name)));
+    let label =
+        text::connections::details_of(&format::visible_line(&grant.provider_name), &app.unwrap_or_default());
+    view! {
+        <a class="button quiet" href={format!("/grants/{}", grant.grant_id)} aria-label={label}>
+            {text::connections::DETAILS}
+        </a>
     }
 }
 
@@ -36,8 +67,6 @@ fn content(row: &Row, overview: &Overview, names_provider: bool) -> impl IntoVie
     let grant = &row.grant;
     let app = overview.app(grant.app_id).cloned();
     let provider = format::visible_line(&grant.provider_name);
-    let app_name = app.as_ref().map(|app| format::visible_line(&app.name)).unwrap_or_default();
-    let details = text::connections::details_of(&provider, &app_name);
     let above = names_provider.then(|| view! { <p class="grant-provider"><bdi>{provider.clone()}</bdi></p> });
     view! {
         <div class="grant-top">
@@ -48,11 +77,6 @@ fn content(row: &Row, overview: &Overview, names_provider: bool) -> impl IntoVie
         </div>
         {app.map(|app| used_by(&app, &grant.holder, overview))} {hint(grant)} {permissions(grant)}
         <dl class="facts">{times(grant)} {agents(row, overview)}</dl>
-        <div class="grant-actions">
-            <a class="button quiet" href={format!("/grants/{}", grant.grant_id)} aria-label={details}>
-                {text::connections::DETAILS}
-            </a>
-        </div>
     }
 }
 
@@ -119,7 +143,11 @@ fn permissions(grant: &GrantCard) -> AnyView {
     if grant.scopes.is_empty() {
         return ().into_any();
     }
-    let list = grant.scopes.iter().map(|it| view! { <li><code><Foreign text={it.scope.clone()} /></code></li> }).collect_view();
+    let list = grant
+        .scopes
+        .iter()
+        .map(|it| view! { <li><code><Foreign text={it.scope.clone()} /></code></li> })
+        .collect_view();
     match text::scopes(&grant.scopes) {
         Some(words) => view! {
             <p class="permissions">{words}</p>
@@ -145,8 +173,12 @@ fn times(grant: &GrantCard) -> impl IntoView + use<> {
         None => text::common::NEVER_USED.into_any(),
     };
     let (ends, end) = match (grant.status, &grant.ended, grant.expires_at) {
-        (GrantStatus::Revoked, Some(ended), _) => (text::connections::EXPIRED, view! { <Moment at={ended.at} /> }.into_any()),
-        (GrantStatus::Expired, _, Some(at)) => (text::connections::EXPIRED, view! { <Moment at /> }.into_any()),
+        (GrantStatus::Revoked, Some(ended), _) => {
+            (text::connections::EXPIRED, view! { <Moment at={ended.at} /> }.into_any())
+        }
+        (GrantStatus::Expired, _, Some(at)) => {
+            (text::connections::EXPIRED, view! { <Moment at /> }.into_any())
+        }
         (_, _, Some(at)) => (text::connections::EXPIRES, view! { <Countdown at /> }.into_any()),
         _ => (text::connections::EXPIRES, text::connections::NO_END.into_any()),
     };
@@ -181,7 +213,13 @@ fn agents(row: &Row, overview: &Overview) -> Option<AnyView> {
     ids.sort_unstable();
     ids.dedup();
     let known: Vec<&AgentCard> = ids.iter().filter_map(|id| overview.agent(*id)).collect();
-    let names = known.iter().map(|agent| view! { <li><Foreign text={agent_name(agent)} /></li> }).collect_view();
+    let names = known
+        .iter()
+        .map(|agent| {
+            let off = (!agent.active).then(|| format!(" ({})", text::connections::INACTIVE));
+            view! { <li><Foreign text={agent_name(agent)} />{off}</li> }
+        })
+        .collect_view();
     let names = if known.is_empty() {
         text::connections::NO_AGENTS.into_any()
     } else {
