@@ -1,8 +1,8 @@
 //! Every English text of the Wallet, in one file: a translation is this file in another language. The pages hold none, and
 //! the API's own texts are shown only where there are no better words here.
 //!
-//! Words: an *app* acts for a person; a *connection* is its access to an account at a provider; people *end* access
-//! (the record says *revoked*); an *agent* is a program of an app that has a name of its own.
+//! Words: an *app* acts for a person; a *connection* is its access to an account at a provider; people *revoke* access,
+//! and what is revoked or expired has *ended*; an *agent* is a program of an app that has a name of its own.
 
 use alter_api_types::{portal::Surface, wallet::ScopeCard};
 
@@ -170,7 +170,7 @@ pub mod frame {
 pub mod status {
     pub const ACTIVE: &str = "Active";
     pub const EXPIRED: &str = "Expired";
-    pub const REVOKED: &str = "Ended";
+    pub const REVOKED: &str = "Revoked";
     pub const RECONNECT: &str = "Not working";
 }
 
@@ -221,7 +221,8 @@ pub mod connections {
     pub const ENDED: &str = "Ended";
     pub const CREATED: &str = "Connected";
     pub const EXPIRES: &str = "Ends";
-    pub const EXPIRED: &str = "Ended";
+    pub const EXPIRED: &str = "Expired";
+    pub const REVOKED: &str = "Revoked";
     pub const NO_END: &str = "No end set";
     pub const USED: &str = "Last used";
     pub const AGENTS: &str = "Agents";

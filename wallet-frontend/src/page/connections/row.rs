@@ -174,7 +174,7 @@ fn times(grant: &GrantCard) -> impl IntoView + use<> {
     };
     let (ends, end) = match (grant.status, &grant.ended, grant.expires_at) {
         (GrantStatus::Revoked, Some(ended), _) => {
-            (text::connections::EXPIRED, view! { <Moment at={ended.at} /> }.into_any())
+            (text::connections::REVOKED, view! { <Moment at={ended.at} /> }.into_any())
         }
         (GrantStatus::Expired, _, Some(at)) => {
             (text::connections::EXPIRED, view! { <Moment at /> }.into_any())
