@@ -11,29 +11,30 @@ use alter_api_types::{
     portal::GrantStatus,
     wallet::{GrantCard, GrantDetail},
 };
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{html, prelude::*, task::spawn_local};
 use leptos_router::hooks::use_params_map;
 
 use super::{
     activity::{Feed, Filter},
     grant_actions::{ExtendButton, Receipt, RevokeButton},
     not_found::NotFound,
+    plain::{self, live, nothing, part, say, tag},
 };
 use crate::{
     api::{self, ApiError},
     format,
     text::{self, connections, grant as words, record::fill},
-    ui::{Card, ErrorBox, Head, Icon, Shape, Skeleton},
+    ui::{ErrorBox, Head, Icon, Shape, Skeleton},
     visible::visible_line,
 };
-use concern::Concern;
-use facts::{Abilities, Facts};
-use people::People;
+use concern::concern;
+use facts::{abilities, facts};
+use people::people;
 
 type Answer = Option<Result<Arc<GrantDetail>, ApiError>>;
 
 #[component]
-pub fn Grant() -> impl IntoView {
+pub fn Grant() -> AnyView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").and_then(|id| id.parse::<GrantId>().ok())));
     let detail = RwSignal::new(None::<Result<Arc<GrantDetail>, ApiError>>);
@@ -59,100 +60,70 @@ pub fn Grant() -> impl IntoView {
             read(id);
         }
     });
-    view! {
-        {move || match (id.get(), detail.get()) {
-            (None, _) => view! { <NotFound /> }.into_any(),
-            (_, None) => view! {
-                <Head title=Signal::stored(text::connections::TITLE.to_owned()) />
-                <Skeleton cards=3 />
-            }
-            .into_any(),
-            (_, Some(Err(error))) => view! {
-                <Head title=Signal::stored(text::connections::TITLE.to_owned()) />
-                <ErrorBox error on_retry=again />
-            }
-            .into_any(),
-            (_, Some(Ok(detail))) => view! { <Detail detail again /> }.into_any(),
-        }}
-        {move || id.get().map(|id| view! { <History id detail /> })}
-    }
+    let head = || view! { <Head title=Signal::stored(text::connections::TITLE.to_owned()) /> }.into_any();
+    let shown = live(move || match (id.get(), detail.get()) {
+        (None, _) => view! { <NotFound /> }.into_any(),
+        (_, None) => vec![head(), view! { <Skeleton cards=3 /> }.into_any()].into_any(),
+        (_, Some(Err(error))) => vec![head(), view! { <ErrorBox error on_retry=again /> }.into_any()].into_any(),
+        (_, Some(Ok(detail))) => view! { <Detail detail again /> }.into_any(),
+    });
+    let history = live(move || id.get().map_or_else(nothing, |id| view! { <History id detail /> }.into_any()));
+    vec![shown, history].into_any()
 }
 
 #[component]
-fn Detail(detail: Arc<GrantDetail>, again: Callback<()>) -> impl IntoView {
-    let GrantDetail { app, grant, siblings, agents, .. } = GrantDetail::clone(&detail);
-    let provider = visible_line(&grant.provider_name);
-    let app_name = visible_line(&app.name);
+fn Detail(detail: Arc<GrantDetail>, again: Callback<()>) -> AnyView {
+    let GrantDetail { app, grant, agents, .. } = &*detail;
+    let (provider, app_name) = (visible_line(&grant.provider_name), visible_line(&app.name));
     let title = fill(words::TITLE, &[("provider", &provider), ("app", &app_name)]);
     let changed = Callback::new(move |_: GrantCard| again.run(()));
-    let ended = (grant.status == GrantStatus::Revoked).then(|| {
-        let grant = grant.clone();
-        view! {
-            <section class="part">
-                <h2>{words::RECEIPT}</h2>
-                <Card>
-                    <Receipt grant />
-                </Card>
-            </section>
-        }
-    });
-    let acts = (grant.may_revoke && grant.status != GrantStatus::Revoked).then(|| grant.clone());
-    let (whose, of_app) = (grant.clone(), app.clone());
-    view! {
-        <a class="back" href="/connections">
-            <Icon shape=Shape::Back />
-            {words::BACK}
-        </a>
-        <Head title=Signal::stored(title) />
-        {broken(&grant, &provider, &app_name)}
-        <div class="grant-grid">
-            <div class="grant-main">
-                <Abilities grant=grant.clone() />
-                {ended}
-                <People app=app.clone() grant=grant.clone() siblings agents=agents.clone() changed />
-            </div>
-            <div class="grant-side">
-                <section class="part">
-                    <h2>{words::FACTS}</h2>
-                    <Card>
-                        <Facts app=of_app grant=whose agents=agents.clone() />
-                        {acts
-                            .map(|grant| {
-                                view! {
-                                    <div class="sheet-actions">
-                                        <ExtendButton grant=grant.clone() on_extended=changed />
-                                        <RevokeButton grant on_ended=changed />
-                                    </div>
-                                }
-                            })}
-                    </Card>
-                </section>
-                <Concern app grant />
-            </div>
-        </div>
+    let over = grant.status == GrantStatus::Revoked;
+    let mut about = vec![facts(app, grant, agents)];
+    if !over {
+        let extend = view! { <ExtendButton grant=grant.clone() on_extended=changed /> }.into_any();
+        let revoke = view! { <RevokeButton grant=grant.clone() on_ended=changed /> }.into_any();
+        about.push(tag("div", "sheet-actions", vec![extend, revoke]));
     }
+    let mut main = vec![abilities(grant)];
+    if over {
+        main.push(part(words::RECEIPT, vec![view! { <Receipt grant=grant.clone() /> }.into_any()]));
+    }
+    main.push(people(&detail, changed));
+    let back = vec![view! { <Icon shape=Shape::Back /> }.into_any(), plain::words(words::BACK)];
+    let content = vec![
+        html::a().class("back").href("/connections").child(back).into_any(),
+        view! { <Head title=Signal::stored(title) /> }.into_any(),
+        broken(grant, &provider, &app_name),
+        tag(
+            "div",
+            "grant-grid",
+            vec![
+                tag("div", "grant-main", main),
+                tag("div", "grant-side", vec![part(words::FACTS, about), concern(app, grant)]),
+            ],
+        ),
+    ];
+    content.into_any()
 }
 
 /// Why it does not work, and what to do.
-fn broken(grant: &GrantCard, provider: &str, app: &str) -> Option<impl IntoView + use<>> {
-    let reconnect = grant.reconnect.as_ref().filter(|_| grant.status == GrantStatus::Active)?;
+fn broken(grant: &GrantCard, provider: &str, app: &str) -> AnyView {
+    let Some(reconnect) = grant.reconnect.as_ref().filter(|_| grant.status == GrantStatus::Active) else {
+        return nothing();
+    };
     let cause = connections::cause(provider, &reconnect.cause);
     let since = reconnect.since.map(|at| fill(words::SINCE, &[("date", &format::date_time(at))]));
     let again = fill(words::AGAIN_FROM, &[("app", app)]);
-    Some(view! {
-        <div class="hint" role="note">
-            <Icon shape=Shape::Alert />
-            <div>
-                <p class="hint-title">{words::BROKEN}</p>
-                <p>{cause} " " {since}</p>
-                <p>{again}</p>
-            </div>
-        </div>
-    })
+    let said = vec![
+        say("p", "hint-title", words::BROKEN),
+        say("p", "", format!("{cause} {}", since.unwrap_or_default())),
+        say("p", "", again),
+    ];
+    tag("div", "hint", vec![view! { <Icon shape=Shape::Alert /> }.into_any(), tag("div", "", said)])
 }
 
 #[component]
-fn History(id: GrantId, detail: RwSignal<Answer>) -> impl IntoView {
+fn History(id: GrantId, detail: RwSignal<Answer>) -> AnyView {
     let filter = Signal::stored(Filter { grant: Some(id), ..Filter::default() });
     let turn = RwSignal::new(0_u32);
     // What was just done to it belongs to its history.
@@ -163,14 +134,14 @@ fn History(id: GrantId, detail: RwSignal<Answer>) -> impl IntoView {
         }
         last == Some(true) || known
     });
-    view! {
-        <Show when=move || detail.with(|detail| detail.as_ref().is_none_or(Result::is_ok))>
-            <section class="part">
-                <h2>{words::HISTORY}</h2>
-                <Feed filter turn />
-            </section>
-        </Show>
-    }
+    let there = Memo::new(move |_| detail.with(|detail| detail.as_ref().is_none_or(Result::is_ok)));
+    live(move || {
+        if !there.get() {
+            return nothing();
+        }
+        let feed = view! { <Feed filter turn /> }.into_any();
+        tag("section", "part", vec![say("h2", "", words::HISTORY), feed])
+    })
 }
 
 /// The grant that is shown now.

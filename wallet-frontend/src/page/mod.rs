@@ -8,6 +8,7 @@ mod grant;
 mod grant_actions;
 mod names;
 mod not_found;
+mod plain;
 mod sign_in;
 
 pub use activity::Activity;

@@ -127,7 +127,8 @@ impl List {
             return;
         }
         let State { query, record, open, cursor, scroll, .. } = self.state.take();
-        if !record.is_empty() {
+        // A grant's own history is short, and would take the place of the record that one came from.
+        if !record.is_empty() && query.grant_id.is_none() {
             kept::keep(Kept { query, record, open, cursor, scroll });
         }
     }

@@ -4,65 +4,64 @@ use alter_api_types::{
     portal::GrantStatus,
     wallet::{AppCard, GrantCard},
 };
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 
 use crate::{
-    page::grant_actions::CopyId,
+    page::{
+        grant_actions::CopyId,
+        plain::{live, part, say, tag, words},
+    },
     query::encode,
     state::use_session,
-    text::{common, grant as words, record::fill},
-    ui::Card,
+    text::{common, grant as text, record::fill},
     visible::visible_line,
 };
 
-#[component]
-pub fn Concern(app: AppCard, grant: GrantCard) -> impl IntoView {
+pub fn concern(app: &AppCard, grant: &GrantCard) -> AnyView {
     let session = use_session();
     session.want();
     let id = grant.grant_id.to_string();
     let first = match (grant.status, grant.may_revoke) {
-        (GrantStatus::Revoked, _) => words::CONCERN_FIRST_DONE,
-        (_, false) => words::CONCERN_GROUP,
-        _ => words::CONCERN_FIRST,
+        (GrantStatus::Revoked, _) => text::CONCERN_FIRST_DONE,
+        (_, false) => text::CONCERN_GROUP,
+        _ => text::CONCERN_FIRST,
     };
-    let subject = encode(&fill(words::CONCERN_SUBJECT, &[("id", &id)]));
-    let site =
-        app.website_url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://"));
+    let subject = encode(&fill(text::CONCERN_SUBJECT, &[("id", &id)]));
+    let site = app.website_url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://"));
     let name = visible_line(&app.name);
-    let contact = move || {
-        let mail =
-            session.ok().and_then(|session| session.support_email.clone()).filter(|mail| is_mail(mail));
-        let nobody = mail.is_none() && site.is_none();
-        let site = site.clone().map(|url| {
-            let words = fill(words::CONCERN_SITE, &[("app", &name)]);
-            view! {
-                <a href={url} target="_blank" rel="noopener noreferrer">
-                    {words}
-                    <span class={"unseen"}>" (" {common::NEW_WINDOW} ")"</span>
-                </a>
-            }
-        });
-        let mail = mail.map(|mail| {
-            let words = fill(words::CONCERN_MAIL, &[("address", &visible_line(&mail))]);
-            view! { <a href={format!("mailto:{}?subject={subject}", encode(&mail).replace("%40", "@"))}>{words}</a> }
-        });
-        view! {
-            <span class="contacts">{mail} {site} {nobody.then_some(words::CONCERN_NOBODY)}</span>
+    let contact = live(move || {
+        let mail = session.ok().and_then(|session| session.support_email.clone()).filter(|mail| is_mail(mail));
+        let mut ways = Vec::new();
+        if let Some(mail) = mail {
+            let said = fill(text::CONCERN_MAIL, &[("address", &visible_line(&mail))]);
+            ways.push(link(format!("mailto:{}?subject={subject}", encode(&mail).replace("%40", "@")), false, vec![words(said)]));
         }
-    };
-    view! {
-        <section class="part">
-            <h2>{words::CONCERN}</h2>
-            <Card>
-                <p>{words::CONCERN_LEDE}</p>
-                <ol class="concern-steps">
-                    <li>{first}</li>
-                    <li>{words::CONCERN_COPY} <CopyId id /></li>
-                    <li>{words::CONCERN_TELL} {contact}</li>
-                </ol>
-            </Card>
-        </section>
-    }
+        if let Some(url) = site.clone() {
+            let said = fill(text::CONCERN_SITE, &[("app", &name)]);
+            let outside = say("span", "unseen", format!(" ({})", common::NEW_WINDOW));
+            ways.push(link(url, true, vec![words(said), outside]));
+        }
+        if ways.is_empty() {
+            ways.push(words(text::CONCERN_NOBODY));
+        }
+        tag("span", "contacts", ways)
+    });
+    let copy = view! { <CopyId id /> }.into_any();
+    let steps = vec![
+        say("li", "", first),
+        tag("li", "", vec![words(text::CONCERN_COPY), words(" "), copy]),
+        tag("li", "", vec![words(text::CONCERN_TELL), contact]),
+    ];
+    part(text::CONCERN, vec![say("p", "", text::CONCERN_LEDE), tag("ol", "concern-steps", steps)])
+}
+
+fn link(address: String, outside: bool, content: Vec<AnyView>) -> AnyView {
+    html::a()
+        .href(address)
+        .target(outside.then_some("_blank"))
+        .rel("noopener noreferrer external")
+        .child(content)
+        .into_any()
 }
 
 /// An address to write to and nothing that a mail program would take for more.

@@ -2,76 +2,66 @@
 
 use alter_api_types::{
     portal::GrantStatus,
-    wallet::{AgentCard, AppCard, GrantCard, Holder},
+    wallet::{GrantCard, GrantDetail, Holder},
 };
 use leptos::prelude::*;
 
+use super::facts::{used, whose};
 use crate::{
-    page::grant_actions::RevokeButton,
-    text::{common, grant as words},
-    ui::{Ago, Card, Foreign, Logo, Status, agent_name},
+    page::{
+        grant_actions::RevokeButton,
+        plain::{part, say, tag, words},
+    },
+    text::{common, grant as text},
+    ui::{Logo, Status, agent_name},
 };
 
-#[component]
-pub fn People(
-    app: AppCard,
-    grant: GrantCard,
-    siblings: Vec<GrantCard>,
-    agents: Vec<AgentCard>,
-    changed: Callback<GrantCard>,
-) -> impl IntoView {
-    let own = !matches!(grant.holder, Holder::Agent { .. });
-    let line = move |held: GrantCard| {
-        let Holder::Agent { agent_id } = held.holder else { return None };
-        let agent = agents.iter().find(|agent| agent.agent_id == agent_id);
-        let name = agent.map_or_else(|| held.provider_name.clone(), agent_name);
-        let off = agent.is_some_and(|agent| !agent.active);
-        let used = match held.last_used_at {
-            Some(at) => view! { <Ago at /> }.into_any(),
-            None => common::NEVER_USED.into_any(),
-        };
-        let over = held.status == GrantStatus::Revoked;
-        let href = format!("/grants/{}", held.grant_id);
-        Some(view! {
-            <li class="person" class:over=over>
-                <div class="person-words">
-                    <a href={href}><Foreign text=common::agent(&name) /></a>
-                    <p class="person-more">
-                        {off.then_some(words::SWITCHED_OFF)} {off.then_some(" · ")} {used}
-                    </p>
-                </div>
-                <Status grant=&held />
-                {(!over).then(|| view! { <RevokeButton grant=held.clone() on_ended=changed /> })}
-            </li>
-        })
-    };
-    let mut held: Vec<_> =
-        siblings.into_iter().filter(|held| matches!(held.holder, Holder::Agent { .. })).collect();
+/// `changed` is told of a grant that ended here.
+pub fn people(detail: &GrantDetail, changed: Callback<GrantCard>) -> AnyView {
+    let own = !matches!(detail.grant.holder, Holder::Agent { .. });
+    let is_agents = |held: &&GrantCard| matches!(held.holder, Holder::Agent { .. });
+    let mut held: Vec<&GrantCard> = detail.siblings.iter().filter(is_agents).collect();
     // Those that ended stand last.
     held.sort_by_key(|held| held.status == GrantStatus::Revoked);
     let alone = held.is_empty();
-    let this = (!own).then(|| line(grant.clone())).flatten();
-    view! {
-        <section class="part">
-            <h2>{words::WHO}</h2>
-            <Card>
-                <ul class="people">
-                    {own
-                        .then(|| {
-                            view! {
-                                <li class={"person"}>
-                                    <Logo app=&app class="small" />
-                                    <div class={"person-words"}>
-                                        <Foreign text=app.name.clone() />
-                                        <p class={"person-more"}>{words::APP_ITSELF}</p>
-                                    </div>
-                                </li>
-                            }
-                        })}
-                    {this} {held.into_iter().filter_map(line).collect_view()}
-                </ul>
-                {(alone && own).then(|| view! { <p class={"aside-words"}>{words::NO_AGENTS}</p> })}
-            </Card>
-        </section>
+    let mut lines = Vec::new();
+    if own {
+        let name = vec![whose(detail.app.name.clone()), say("p", "person-more", text::APP_ITSELF)];
+        let logo = view! { <Logo app=&detail.app class="small" /> }.into_any();
+        lines.push(tag("li", "person", vec![logo, tag("div", "person-words", name)]));
+    } else {
+        lines.extend(line(detail, &detail.grant, changed));
     }
+    lines.extend(held.into_iter().filter_map(|held| line(detail, held, changed)));
+    let mut content = vec![tag("ul", "people", lines)];
+    if alone && own {
+        content.push(say("p", "aside-words", text::NO_AGENTS));
+    }
+    part(text::WHO, content)
+}
+
+fn line(detail: &GrantDetail, held: &GrantCard, changed: Callback<GrantCard>) -> Option<AnyView> {
+    let Holder::Agent { agent_id } = held.holder else { return None };
+    let agent = detail.agents.iter().find(|agent| agent.agent_id == agent_id);
+    let name = common::agent(&agent.map_or_else(|| held.provider_name.clone(), agent_name));
+    let name = if held.grant_id == detail.grant.grant_id {
+        whose(name)
+    } else {
+        let address = format!("/grants/{}", held.grant_id);
+        leptos::html::a().href(address).child(whose(name)).into_any()
+    };
+    let mut more = vec![used(held.last_used_at)];
+    if agent.is_some_and(|agent| !agent.active) {
+        more.insert(0, words(format!("{} · ", text::SWITCHED_OFF)));
+    }
+    let over = held.status == GrantStatus::Revoked;
+    let mut parts = vec![
+        tag("div", "person-words", vec![name, tag("p", "person-more", more)]),
+        view! { <Status grant=held /> }.into_any(),
+    ];
+    // The page's own grant has its button beside its facts.
+    if held.grant_id != detail.grant.grant_id {
+        parts.push(view! { <RevokeButton grant=held.clone() on_ended=changed /> }.into_any());
+    }
+    Some(tag("li", if over { "person over" } else { "person" }, parts))
 }

@@ -7,13 +7,14 @@ use alter_api_types::{
     portal::{GrantKind, RevocationStatus},
     wallet::{Ended, GrantCard},
 };
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{html, prelude::*, task::spawn_local};
 
 use crate::{
     api, format,
-    text::{grant as words, record::fill, surface},
-    ui::{Foreign, Moment},
-    visible::visible_line,
+    page::plain::{fact, live, nothing, say, tag, words},
+    text::{grant as text, record::fill, surface},
+    ui::Moment,
+    visible::{visible, visible_line},
 };
 
 /// After so many seconds each, it is asked whether the provider has been told.
@@ -21,45 +22,28 @@ const ASK_AFTER: [u64; 6] = [1, 2, 4, 8, 15, 30];
 
 /// `with_it`: how many agents' grants ended with it, where that is known.
 #[component]
-pub fn Receipt(grant: GrantCard, #[prop(optional)] with_it: usize) -> impl IntoView {
+pub fn Receipt(grant: GrantCard, #[prop(optional)] with_it: usize) -> AnyView {
     let pending = told(&grant) == Some(RevocationStatus::Pending);
     let shown = RwSignal::new(grant.clone());
     if pending {
         follow(grant.grant_id, shown);
     }
-    let provider = move || shown.with(|grant| provider_words(grant));
-    let Some(ended) = grant.ended.clone() else { return ().into_any() };
-    view! {
-        <dl class="sheet receipt">
-            <div>
-                <dt>{words::ENDED_AT}</dt>
-                <dd><Moment at={ended.at} /> " " {surface(ended.from)}</dd>
-            </div>
-            <div>
-                <dt>{words::TOKENS}</dt>
-                <dd>{tokens(&grant, &ended)}</dd>
-            </div>
-            {move || provider().map(|words| view! {
-                <div>
-                    <dt>{words::PROVIDER}</dt>
-                    <dd aria-live="polite">{words}</dd>
-                </div>
-            })}
-            {(with_it > 0).then(|| view! {
-                <div>
-                    <dt>{words::AGENTS}</dt>
-                    <dd>{fill(words::AGENTS_ENDED, &[("n", &format::number(with_it as u64))])}</dd>
-                </div>
-            })}
-            {ended.reason.map(|reason| view! {
-                <div>
-                    <dt>{words::REASON}</dt>
-                    <dd class={"words"}><Foreign text=reason /></dd>
-                </div>
-            })}
-        </dl>
+    let Some(ended) = grant.ended.clone() else { return nothing() };
+    let when = vec![view! { <Moment at=ended.at /> }.into_any(), words(" "), words(surface(ended.from))];
+    let mut facts = vec![fact(text::ENDED_AT, when), fact(text::TOKENS, vec![words(tokens(&grant, &ended))])];
+    if ended.provider_revocation.is_some() {
+        let told = live(move || words(shown.with(provider_words)));
+        let told = html::span().aria_live("polite").child(told).into_any();
+        facts.push(fact(text::PROVIDER, vec![told]));
     }
-    .into_any()
+    if with_it > 0 {
+        let ended = fill(text::AGENTS_ENDED, &[("n", &format::number(with_it as u64))]);
+        facts.push(fact(text::AGENTS, vec![words(ended)]));
+    }
+    if let Some(reason) = ended.reason {
+        facts.push(fact(text::REASON, vec![say("bdi", "words", visible(&reason))]));
+    }
+    tag("dl", "sheet receipt", facts)
 }
 
 /// Asks until the provider was told, or it is clear that it takes longer.
@@ -99,24 +83,26 @@ fn told(grant: &GrantCard) -> Option<RevocationStatus> {
 
 fn tokens(grant: &GrantCard, ended: &Ended) -> String {
     let template = match (grant.kind, ended.tokens_deleted) {
-        (GrantKind::ManagedSecret, _) => words::SECRET_KEPT,
-        (GrantKind::Oauth, true) => words::TOKENS_DELETED,
-        (GrantKind::Oauth, false) => words::TOKENS_KEPT,
+        (GrantKind::ManagedSecret, _) => text::SECRET_KEPT,
+        (GrantKind::Oauth, true) => text::TOKENS_DELETED,
+        (GrantKind::Oauth, false) => text::TOKENS_KEPT,
     };
     template.to_owned()
 }
 
-/// Whether the provider knows; `None` where there is nothing to tell it.
-fn provider_words(grant: &GrantCard) -> Option<String> {
-    let told = grant.ended.as_ref()?.provider_revocation.as_ref()?;
+/// Whether the provider knows; empty where there is nothing to tell it.
+fn provider_words(grant: &GrantCard) -> String {
+    let Some(told) = grant.ended.as_ref().and_then(|ended| ended.provider_revocation.as_ref()) else {
+        return String::new();
+    };
     let provider = visible_line(&grant.provider_name);
     let time = told.at.map(format::date_time).unwrap_or_default();
     let template = match told.status {
-        RevocationStatus::Pending => words::TELLING,
-        RevocationStatus::Revoked => words::TOLD,
-        RevocationStatus::NotSupported => words::CANNOT_BE_TOLD,
-        RevocationStatus::Superseded => words::SUPERSEDED,
-        RevocationStatus::Failed => words::NOT_TOLD,
+        RevocationStatus::Pending => text::TELLING,
+        RevocationStatus::Revoked => text::TOLD,
+        RevocationStatus::NotSupported => text::CANNOT_BE_TOLD,
+        RevocationStatus::Superseded => text::SUPERSEDED,
+        RevocationStatus::Failed => text::NOT_TOLD,
     };
-    Some(fill(template, &[("provider", &provider), ("time", &time)]))
+    fill(template, &[("provider", &provider), ("time", &time)])
 }
