@@ -324,9 +324,7 @@ async fn one_person_by_two_claims_is_one_person() {
     let stage = stage().await;
     let by_name = stage.vault.app_in(stage.shop.org).await;
     let claims = ClaimNames::new("nickname".to_owned(), None, None).unwrap();
-    by_name
-        .identity_provider_as(&stage.idp, |idp| alter_domain::model::IdentityProvider { claims, ..idp })
-        .await;
+    by_name.signs_in_at_as(&stage.idp, |idp| IdentityProvider { claims, ..idp }).await;
     let alice = stage.person("alice").await;
     let token = |sub: &str, name: &str| stage.idp.claims(sub).claim("nickname", json!(name)).sign();
     let also_alice = stage.known(&by_name, &token("alice", "ally")).await;
@@ -341,10 +339,15 @@ async fn one_person_by_two_claims_is_one_person() {
     alice.revoke(hers).await.ok();
     let body = json!({ "method": "GET", "url": stage.upstream.url("/"), "grant_id": hers });
     by_name.client().proxy(&body).await.refused(403, "grant_revoked");
+    // Signed in by that name she is the same person.
+    stage.idp.next_id_token(|token| token.claim("nickname", json!("ally")));
+    let by_that_name = Person::sign_in(&by_name, &stage.idp, "alice").await;
+    assert_eq!((by_that_name.user, ids(&by_that_name.grants().await)), (also_alice, texts(&[own, hers])));
     // The name goes to somebody else: who had it before has nothing of what is that user's.
     stage.vault.clock.advance(10);
     stage.known(&by_name, &token("carol", "ally")).await;
     assert!(!alice.sees(hers).await);
+    by_that_name.get("/wallet/api/overview").await.refused(401, "wallet_session_required");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use crate::{
 
 /// The most grants of one view, besides those of agents.
 pub const MAX_HELD: usize = 1000;
-/// The most agents' grants of one connection.
+/// The most grants of one connection that are shown.
 const MAX_ON_CONNECTION: usize = 1000;
 /// How many of an app's agents are named although nothing in the view is theirs: calls on the record may be.
 const AGENTS_OF_APP: usize = 100;
@@ -71,8 +71,11 @@ impl WalletService {
     /// One grant, with those that share its connection.
     pub async fn holding(&self, who: &SignedIn, id: GrantId) -> Result<Holding> {
         let (selves, grant) = try_join(self.selves(&who.session), self.find(id)).await?;
-        let (holder, connection) = self.holder(&selves, &grant).await?;
-        let others = self.siblings(&selves, &grant, connection.as_ref()).await?;
+        let ((holder, connection), beside) =
+            try_join(self.holder(&selves, &grant), self.beside(&grant)).await?;
+        let theirs = connection.is_some_and(|known| is_theirs(&selves, &known));
+        let others = beside.into_iter().filter(|other| theirs && other.id != grant.id);
+        let others: Vec<_> = others.filter_map(|other| seen(&selves, other)).collect();
         let mut all = vec![(grant, holder)];
         all.extend(others);
         let Furnished { mut held, apps, agents } = self.furnish(all).await?;
@@ -87,14 +90,10 @@ impl WalletService {
     }
 
     /// The grant as it is stored, and what the user is to it; what they are nothing to does not exist.
-    pub(super) async fn own_or_delegated(
-        &self,
-        who: &SignedIn,
-        id: GrantId,
-    ) -> Result<(Grant, Holder, Vec<UserId>)> {
+    pub(super) async fn visible(&self, who: &SignedIn, id: GrantId) -> Result<(Grant, Holder)> {
         let (selves, grant) = try_join(self.selves(&who.session), self.find(id)).await?;
         let (holder, _) = self.holder(&selves, &grant).await?;
-        Ok((grant, holder, selves))
+        Ok((grant, holder))
     }
 
     async fn find(&self, id: GrantId) -> Result<Grant> {
@@ -134,39 +133,31 @@ impl WalletService {
         }
     }
 
-    /// The other grants on a connection of the user's that they may see.
-    async fn siblings(
-        &self,
-        selves: &[UserId],
-        grant: &Grant,
-        connection: Option<&Connection>,
-    ) -> Result<Vec<(Grant, Holder)>> {
-        let Some(connection) = connection.filter(|known| is_theirs(selves, known)) else {
-            return Ok(Vec::new());
-        };
-        let all = self.on_connection(connection.app_id, connection.id).await?;
-        let others = all.into_iter().filter(|other| other.id != grant.id);
-        let seen = others.filter_map(|other| match &other.principal {
-            Principal::User { user_id } if selves.contains(user_id) => Some((other, Holder::You)),
-            Principal::Agent { agent_id } => {
-                let holder = Holder::Agent { agent_id: *agent_id };
-                Some((other, holder))
-            }
-            Principal::User { .. } | Principal::Group { .. } | Principal::System => None,
-        });
-        Ok(seen.collect())
+    /// All that is on the same connection, whoever's it is.
+    async fn beside(&self, grant: &Grant) -> Result<Vec<Grant>> {
+        match grant.source.connection_id() {
+            Some(id) => self.on_connection(grant.app_id, id, |_| true).await,
+            None => Ok(Vec::new()),
+        }
     }
 
-    /// The newest grants on a connection, from an index.
-    pub(super) async fn on_connection(&self, app: AppId, id: ConnectionId) -> Result<Vec<Grant>> {
+    /// The newest grants on a connection that fit, from an index.
+    async fn on_connection(
+        &self,
+        app: AppId,
+        id: ConnectionId,
+        fits: impl Fn(&Grant) -> bool,
+    ) -> Result<Vec<Grant>> {
         let grants = Grants(self.ports.table.as_ref());
-        let (mut all, mut cursor) = (Vec::new(), None);
+        let (mut found, mut read, mut cursor) = (Vec::new(), 0, None);
         loop {
-            let page = grants.list_of_connection(id, MAX_ON_CONNECTION - all.len(), cursor).await?;
-            all.extend(page.items.into_iter().filter(|grant: &Grant| grant.app_id == app));
+            let page = grants.list_of_connection(id, 1000, cursor).await?;
+            read += page.items.len();
+            found.extend(page.items.into_iter().filter(|grant: &Grant| grant.app_id == app && fits(grant)));
             cursor = page.next;
-            if cursor.is_none() || all.len() >= MAX_ON_CONNECTION {
-                return Ok(all);
+            if cursor.is_none() || found.len() >= MAX_ON_CONNECTION || read >= MAX_LISTED {
+                found.truncate(MAX_ON_CONNECTION);
+                return Ok(found);
             }
         }
     }
@@ -232,14 +223,15 @@ impl WalletService {
             *live += u32::from(held.grant.state == GrantState::Active);
         }
         let shared = own.into_iter().filter(|(_, (_, own, live))| live > own);
-        let lists = shared.map(|(id, (app, ..))| self.on_connection(app, id));
+        let live_agents = |grant: &Grant| {
+            grant.state == GrantState::Active && matches!(grant.principal, Principal::Agent { .. })
+        };
+        let lists = shared.map(|(id, (app, ..))| self.on_connection(app, id, live_agents));
         let lists: Vec<Vec<Grant>> =
             stream::iter(lists.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await?;
-        let agents = lists.into_iter().flatten().filter_map(|grant| match grant.principal {
-            Principal::Agent { agent_id } => Some((grant, Holder::Agent { agent_id })),
-            Principal::User { .. } | Principal::Group { .. } | Principal::System => None,
-        });
+        let agents = lists.into_iter().flatten().filter_map(|grant| seen(selves, grant));
         let mut furnished = self.furnish(agents.collect()).await?;
+        // The lists were late.
         furnished.held.retain(|held| held.grant.state == GrantState::Active);
         Ok(furnished)
     }
@@ -252,8 +244,18 @@ impl WalletService {
     }
 }
 
+/// What a grant on a connection of theirs is to them, where they may see it.
+fn seen(selves: &[UserId], grant: Grant) -> Option<(Grant, Holder)> {
+    let holder = match &grant.principal {
+        Principal::User { user_id } if selves.contains(user_id) => Holder::You,
+        Principal::Agent { agent_id } => Holder::Agent { agent_id: *agent_id },
+        Principal::User { .. } | Principal::Group { .. } | Principal::System => return None,
+    };
+    Some((grant, holder))
+}
+
 /// Whether one of them connected it.
-pub(super) fn is_theirs(selves: &[UserId], connection: &Connection) -> bool {
+fn is_theirs(selves: &[UserId], connection: &Connection) -> bool {
     connection.principal.user().is_some_and(|user| selves.contains(&user))
 }
 

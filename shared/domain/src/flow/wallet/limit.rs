@@ -104,9 +104,9 @@ mod tests {
         take(Pace::SignIn, "192.0.2.2").unwrap();
         take(Pace::Page, "192.0.2.1").unwrap();
         limit.take(Pace::SignIn, None, clock.now()).unwrap();
-        clock.advance(jiff::SignedDuration::from_secs(49));
+        clock.advance(49);
         assert_eq!(take(Pace::SignIn, "192.0.2.1"), Err(1));
-        clock.advance(jiff::SignedDuration::from_secs(1));
+        clock.advance(1);
         for _ in 0..30 {
             take(Pace::SignIn, "192.0.2.1").unwrap();
         }

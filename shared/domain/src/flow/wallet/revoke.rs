@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
-use alter_api_types::{AppId, ConnectionId, GrantId, OrgId};
+use alter_api_types::{AppId, ConnectionId, GrantId};
 
 use super::{Holder, Holding, SignedIn, WalletService};
 use crate::{
     error::{Error, Result},
     flow::{grants::check_reason, revoke_grant},
     model::{Actor, GrantState, Principal, Surface},
+    repo::Grants,
 };
 
 /// What revoking did.
@@ -42,7 +43,7 @@ impl WalletService {
     ) -> Result<Ended> {
         check_reason(reason.as_deref())?;
         let reason = reason.filter(|reason| !reason.trim().is_empty());
-        let (grant, holder, _) = self.own_or_delegated(who, id).await?;
+        let (grant, holder) = self.visible(who, id).await?;
         if let Holder::Group { .. } = holder {
             return Err(Error::GrantNotYoursToRevoke);
         }
@@ -76,25 +77,33 @@ impl WalletService {
 }
 
 impl Agents<'_> {
-    /// Ends what agents have on the connection; says whether there was any.
+    /// Ends what agents have on the connection, however much it is; says whether there was any.
     async fn end(&self, ended: &mut Vec<GrantId>) -> Result<bool> {
-        let (app, connection) = self.on;
-        let org: OrgId = self.who.session.org_id;
-        let before = ended.len();
-        for grant in self.service.on_connection(app, connection).await? {
-            let live = grant.state == GrantState::Active;
-            if !live || !matches!(grant.principal, Principal::Agent { .. }) {
-                continue;
+        let grants = Grants(self.service.ports.table.as_ref());
+        let (before, mut cursor) = (ended.len(), None);
+        loop {
+            let page = grants.list_of_connection(self.on.1, 1000, cursor).await?;
+            for grant in page.items {
+                let agents = matches!(grant.principal, Principal::Agent { .. });
+                if agents && grant.state == GrantState::Active && self.end_one(grant.id).await? {
+                    ended.push(grant.id);
+                }
             }
-            let (reason, actor) = (self.reason.cloned(), self.actor.clone());
-            let ports = &self.service.ports;
-            match revoke_grant(ports, (org, app), grant.id, reason, actor, Surface::Wallet).await {
-                Ok(_) => ended.push(grant.id),
-                // The list was late, or somebody else was faster: it has ended.
-                Err(Error::GrantRevoked { .. }) => {}
-                Err(other) => return Err(other),
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(ended.len() > before);
             }
         }
-        Ok(ended.len() > before)
+    }
+
+    /// Whether it was this that ended it: the list may be late, or somebody else was faster.
+    async fn end_one(&self, id: GrantId) -> Result<bool> {
+        let ids = (self.who.session.org_id, self.on.0);
+        let (reason, actor) = (self.reason.cloned(), self.actor.clone());
+        match revoke_grant(&self.service.ports, ids, id, reason, actor, Surface::Wallet).await {
+            Ok(_) => Ok(true),
+            Err(Error::GrantRevoked { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
     }
 }

@@ -51,6 +51,10 @@ impl WalletService {
         if !cookie.is_of(known) || known.idp_id != idp.value.id || !known.is_alive(now) {
             return Err(Error::WalletSessionRequired);
         }
+        // A name that the app tells its users apart by was given to somebody else: the user is theirs by now.
+        if user.value.sub != known.sub {
+            return Err(Error::WalletSessionRequired);
+        }
         user.value.admitted()?;
         // Whoever has left and was let in again signs in again, too.
         let is_of_before = user.value.reinstated_at.is_some_and(|at| known.created_at <= at);
