@@ -14,8 +14,17 @@ from template import Template, of_type
 # AWS's own cache policies, by what they are called.
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
-# What the functions behind the distribution look at (shared/adapters/aws/src/lambda/front.rs, functions/wallet/src/access.rs).
-HEADERS_FOR_THE_API = {"Content-Type", "Origin", "Sec-Fetch-Site", "X-Alter-CSRF", "CloudFront-Viewer-Address"}
+# What the functions behind the distribution look at: shared/adapters/aws/src/lambda/front.rs, functions/wallet/src/access.rs,
+# functions/connect/src/browser.rs.
+HEADERS_FOR_THE_API = {
+    "CloudFront-Viewer-Address",
+    "Content-Type",
+    "Origin",
+    "Purpose",
+    "Sec-Fetch-Site",
+    "Sec-Purpose",
+    "X-Alter-CSRF",
+}
 # The API's own name, and what the Wallet has no use for.
 KEPT_FROM_THE_API = {"Host", "Authorization", "X-Api-Key", "X-Alter-Edge"}
 # All statuses that CloudFront keeps, if nobody says otherwise.

@@ -1,7 +1,8 @@
-"""What the code says that the template has to say too. Read from the source text: nothing is built for it."""
+"""What the code says that the template has to say too. Read from the source text, once: nothing is built for it."""
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import re
 
@@ -20,12 +21,13 @@ LOCAL_ONLY = {("GET", "/healthz")}
 NOT_ON_AWS = {"alter"}
 
 
+@functools.cache
 def routes() -> dict[Route, str]:
     """Every route and the crate under `functions` that has it. The access table has them all, which a test holds it to."""
     table = _read(ROOT / ACCESS_TABLE)
     found = {
         (method, path)
-        for method, path in re.findall(r'\b(?:public|page|key|token|webhook)\((?:\w+, )?"([A-Z]+)", "(/[^"]*)"', table)
+        for method, path in re.findall(r'\b(?:public|page|key|token|webhook|session)\((?:\w+, )?"([A-Z]+)", "(/[^"]*)"', table)
     }
     if len(found) < 40:
         raise SystemExit(f"{ACCESS_TABLE} is not written as it was: {len(found)} routes found")
@@ -47,6 +49,7 @@ def _crate(route: Route) -> str:
     return crates.pop()
 
 
+@functools.cache
 def site_policies() -> dict[str, str]:
     """What `alter serve` sends with the Wallet's site: the content policy (`POLICY`) and the one of features (`PERMISSIONS`)."""
     found = dict(re.findall(r'const (POLICY|PERMISSIONS): &str =\s*"(.*?)";', _read(ROOT / SITE), re.DOTALL))
@@ -55,6 +58,7 @@ def site_policies() -> dict[str, str]:
     return {name: re.sub(r"\\\n\s*", "", text) for name, text in found.items()}
 
 
+@functools.cache
 def settings() -> set[str]:
     """The environment variables that the Lambda functions read."""
     files = list((ROOT / "shared/adapters/aws/src").rglob("*.rs"))
@@ -67,6 +71,7 @@ def settings() -> set[str]:
     return {name for file in files for name in re.findall(r'"(ALTER_[A-Z_]+)"', _read(file))}
 
 
+@functools.cache
 def binaries() -> dict[str, str]:
     """Binaries of the crates under `functions`, each with the directory of its crate."""
     found = {}
@@ -171,6 +176,7 @@ def _flows_in(struct: str, text: str) -> set[str]:
     return FLOWS.keys() & set(re.findall(r": (\w+),$", _body(struct, text), re.MULTILINE))
 
 
+@functools.cache
 def schema() -> dict[str, object]:
     """Attributes of the tables' keys, the attribute of expiry, and the indexes."""
     text = _read(ROOT / SCHEMA)
@@ -185,6 +191,7 @@ def schema() -> dict[str, object]:
     }
 
 
+@functools.cache
 def _read(file: pathlib.Path) -> str:
     """A file without its tests."""
     return file.read_text().split("#[cfg(test)]")[0]

@@ -70,6 +70,12 @@ class Restore(unittest.TestCase):
         self.assertEqual(len(account.tables["now"]), 70)
         self.assertEqual(account.tables["now"]["grant#69", "x"], item("grant#69", "old"))
 
+    def test_a_session_that_was_ended_stays_ended(self):
+        there, ended = item("wallet#1", "signed in since"), item("wallet#2", "signed out since")
+        account = Account(then=[item("grant#1", "old"), ended], now=[there])
+        self.assertEqual(self.run_on(account, "--write"), 0)
+        self.assertEqual(list(account.tables["now"]), [("grant#1", "x")])
+
     def test_nothing_is_written_unless_told(self):
         account = self.account()
         self.assertEqual(self.run_on(account), 0)

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+from distribution import Distribution
 from edge import Edge
 from emulator import Emulator
 from portal import Tenant
@@ -29,6 +30,7 @@ class Account:
     recorder: Recorder
     stack: Stack
     edge: Edge
+    distribution: Distribution
 
     def first_operator_token(self) -> str:
         """As infra/README.md says how to find it."""

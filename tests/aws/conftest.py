@@ -11,14 +11,18 @@ import pytest
 import recorded
 import template
 from account import Account
+from distribution import Distribution
 from edge import Edge
 from emulator import Emulator, free_port
+from idp import Idp
 from portal import Portal, Tenant
 from recorder import Recorder
 from runtime import Runtime
+from shop import Shop
 from stack import deploy
 from toy import Toy
 from upstream import Upstream
+from wallet import put_site
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARAMETERS = {"Architecture": "x86_64", "DeletionProtection": "false", "LogLevel": "info"}
@@ -46,14 +50,17 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         stop.callback(emulator.close)
         recorder = Recorder(emulator.port)
         stop.callback(recorder.close)
-        port = free_port()
-        parameters = {**PARAMETERS, "PublicUrl": f"http://127.0.0.1:{port}"}
-        stack = deploy(emulator, recorder, template.translate(template.read()), binaries, parameters)
+        port, wallet = free_port(), free_port()
+        addresses = {"PublicUrl": f"http://127.0.0.1:{port}", "WalletUrl": f"http://127.0.0.1:{wallet}"}
+        translated = template.translate(template.read())
+        stack = deploy(emulator, recorder, translated, binaries, {**PARAMETERS, **addresses})
         streaming = Runtime(binaries / "forward", stack.environment("forward"), directory / "forward.log")
         stop.callback(streaming.close)
         edge = Edge(port, emulator.port, stack.api_path, streaming)
         stop.callback(edge.close)
-        account = Account(emulator, recorder, stack, edge)
+        distribution = Distribution(wallet, translated, stack, edge)
+        stop.callback(distribution.close)
+        account = Account(emulator, recorder, stack, edge, distribution)
         yield account
         if request.session.testsfailed:
             print(f"\n-- what the functions said --\n{account.log()}\n{(directory / 'forward.log').read_text()}")
@@ -86,6 +93,23 @@ def upstream() -> Iterator[Upstream]:
 def toy() -> Iterator[Toy]:
     with contextlib.closing(Toy()) as toy:
         yield toy
+
+
+@pytest.fixture
+def idp() -> Iterator[Idp]:
+    with contextlib.closing(Idp()) as idp:
+        yield idp
+
+
+@pytest.fixture
+def shop(base_url: str, tenant: Tenant, idp: Idp, upstream: Upstream) -> Shop:
+    idp.register(tenant)
+    return Shop(base_url, tenant, idp, upstream)
+
+
+@pytest.fixture(scope="session")
+def site(account: Account, tmp_path_factory: pytest.TempPathFactory) -> None:
+    put_site(account.distribution, tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="session")

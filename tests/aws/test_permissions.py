@@ -6,11 +6,10 @@ permission that nothing here used: then either the permission goes, or what need
 
 from __future__ import annotations
 
-import contextlib
+import base64
 import json
 import pathlib
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -27,10 +26,15 @@ from signing import signed
 from toy import CLIENT_ID, Toy
 from upstream import Upstream
 from waiting import until
+from wallet import at_the_wallet
 
 TOLD_SECONDS = 30
 # A departure rests for half a minute before it is said to be finished.
 FINISHED_SECONDS = 90
+# One white pixel.
+LOGO = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)
 # Prefix and id of a key (docs/signing.md).
 PUBLIC = {"alter_key_app_": 12, "alter_key_agent_": 10}
 
@@ -60,12 +64,6 @@ def bot(tenant: Tenant) -> Bot:
     return tenant.agent()
 
 
-@pytest.fixture
-def idp() -> Iterator[Idp]:
-    with contextlib.closing(Idp()) as idp:
-        yield idp
-
-
 def test_each_function_does_what_its_role_allows_and_no_more(
     account: Account,
     base_url: str,
@@ -75,6 +73,7 @@ def test_each_function_does_what_its_role_allows_and_no_more(
     upstream: Upstream,
     toy: Toy,
     idp: Idp,
+    site: None,
     tmp_path: pathlib.Path,
 ) -> None:
     scopes = [
@@ -99,6 +98,9 @@ def test_each_function_does_what_its_role_allows_and_no_more(
     register(portal, tenant, toy)
     connections(account, app, agent, tenant, toy)
     users(account, app, tenant, upstream, idp, toy)
+    in_the_wallet(account, app, tenant, idp, toy)
+    tenant.call("DELETE", "/identity-provider/webhooks/clerk")
+    tenant.call("DELETE", "/identity-provider")
     operate(portal)
     operate_on(tenant, bot, of_agent, of_person, person)
     assert problems(account, account.recorder.of(), tmp_path) == []
@@ -265,8 +267,45 @@ def told(account: Account, app: Client, tenant: Tenant, idp: Idp, ada: str, user
         return account.items("MainTable", "deprovision#") == []
 
     until(finished, FINISHED_SECONDS, "the departures are done with")
-    tenant.call("DELETE", "/identity-provider/webhooks/clerk")
-    tenant.call("DELETE", "/identity-provider")
+
+
+def in_the_wallet(account: Account, app: Client, tenant: Tenant, idp: Idp, toy: Toy) -> None:
+    """Everything that its page has, by somebody with a secret's grant, a connection, and a group's grant."""
+    idp.register_client(tenant)
+    eve = idp.person = f"auth0|{uuid.uuid4().hex}"
+    idp.groups = ["support"]
+    connection = connect(app, toy, user_token=idp.token(eve))
+    (shown,) = [user for user in tenant.users() if user["subject"] == eve]
+    person = {"type": "user", "user_id": shown["user_id"]}
+    limits = {"default_ttl_seconds": 3600, "max_ttl_seconds": 7200}
+    of_secret = tenant.grant(person, label="Eve's", grant_policy=limits)
+    idp_id = tenant.call("GET", "/identity-provider")["idp_id"]
+    tenant.grant({"type": "group", "idp_id": idp_id, "external_group_id": "support"}, label="Support")
+    tenant.call("PATCH", "", {"wallet_listed": True})
+    operator = {"Authorization": f"Bearer {account.first_operator_token()}", "Content-Type": "image/png"}
+    logo_at = f"{account.edge.base_url}/portal/v1/apps/{tenant.app_id}/logo"
+    assert httpx.put(logo_at, content=LOGO, headers=operator, timeout=30).status_code == 200
+    with at_the_wallet(account.distribution) as wallet:
+        offered = wallet.get(f"/sign-in?app={tenant.app_id}")
+        assert [one["app_id"] for one in offered["apps"]] == [tenant.app_id]
+        logo = wallet.page(offered["app"]["branding"]["logo_url"])
+        assert logo.headers["content-type"] == "image/png"
+        # Twice: the second session takes the place of the first.
+        wallet.enter(tenant.app_id)
+        wallet.enter(tenant.app_id)
+        grants = {one["grant_id"]: one for one in wallet.get("/overview")["grants"]}
+        assert {connection, of_secret} < grants.keys() and len(grants) == 3
+        assert wallet.get("/approvals") == {"items": []}
+        later = grants[of_secret]["extendable_to"]
+        assert wallet.post(f"/grants/{of_secret}/extend", {"expires_at": later}).status_code == 200
+        for path in ("/activity", f"/activity?grant_id={of_secret}", "/activity/counts"):
+            wallet.get(path)
+        assert wallet.ask("GET", "/activity/export?format=csv").status_code == 200
+        for grant in (of_secret, connection):
+            wallet.get(f"/grants/{grant}")
+            assert wallet.post(f"/grants/{grant}/revoke", {}).status_code == 200
+        assert wallet.post("/sign-out", {}).status_code == 200
+    tenant.call("DELETE", "/logo")
 
 
 def session(client: Client, **options: Any) -> dict[str, Any]:
