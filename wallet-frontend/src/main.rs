@@ -4,6 +4,7 @@
 //! holds no token. Texts from outside are shown as text: no markup is ever made of a string.
 
 #![allow(unreachable_pub, reason = "a program: `pub` says what its other modules may use")]
+#![allow(clippy::needless_pass_by_value, reason = "a component owns what it shows")]
 
 mod api;
 mod brand;

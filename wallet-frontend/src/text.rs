@@ -353,30 +353,30 @@ pub mod sign_in {
     /// Why a sign-in did not work, from the code in the address.
     pub fn error(code: &str) -> &'static str {
         match code {
-            "access_denied" | "cancelled" | "sign_in_cancelled" => {
+            "sign_in_denied" => {
                 "The sign-in was not finished. Nothing was changed. Try again when you are ready."
             }
-            "expired" | "sign_in_expired" | "state_expired" => {
-                "The sign-in took too long and ran out. Start it again."
-            }
-            "state_invalid" | "invalid_state" | "wrong_browser" | "sign_in_invalid" => {
-                "The sign-in was begun in another window or was already used. Start it again here."
+            "sign_in_expired" => "The sign-in took too long, or was used already. Start it again.",
+            "sign_in_other_browser" => {
+                "The sign-in was begun in another browser, or cookies are blocked here. Start it again here."
             }
             "user_suspended" => "Your account is suspended. Ask the people who manage it.",
             "user_deprovisioned" => "Your account has been removed, and no app can act for it any more.",
-            "user_not_admitted" | "identity_not_admitted" | "not_admitted" => {
-                "Your account is not admitted to this app. Ask the people who run the app."
-            }
-            "too_many_requests" | "rate_limited" => {
-                "That was too often in a short time. Wait a minute, then try again."
-            }
-            "idp_unavailable" | "idp_unreachable" | "temporarily_unavailable" | "server_error" => {
+            "too_many_requests" => "That was too often in a short time. Wait a minute, then try again.",
+            "identity_provider_unavailable" => {
                 "The sign-in service does not answer at the moment. Try again in a few minutes."
             }
-            "idp_not_configured" | "idp_misconfigured" | "idp_error" | "invalid_client" => {
+            "idp_signin_misconfigured" | "idp_signin_not_configured" => {
                 "The app's sign-in is not set up as it should be. Tell the people who run the app."
             }
-            "app_not_found" | "unknown_app" | "app_unavailable" => self::UNKNOWN_APP,
+            "identity_provider_changed" => {
+                "The app's sign-in was set up anew in the meantime. Start it again."
+            }
+            "identity_provider_refused" | "code_refused" | "id_token_invalid" => {
+                "The sign-in service gave an answer that cannot be used. Try again; if it keeps failing, tell the people who run \
+                 the app."
+            }
+            "app_not_found" => self::UNKNOWN_APP,
             _ => "The sign-in did not work. Try again; if it keeps failing, tell the people who run the app.",
         }
     }
@@ -394,6 +394,14 @@ mod tests {
 
     fn scope(words: Option<&str>) -> ScopeCard {
         ScopeCard { scope: "s".into(), words: words.map(Into::into) }
+    }
+
+    #[test]
+    fn every_reason_of_the_servers_has_words() {
+        let unknown = sign_in::error("what nobody says");
+        for code in alter_api_types::wallet::SIGN_IN_ERRORS {
+            assert!(code == "sign_in_failed" || sign_in::error(code) != unknown, "{code}");
+        }
     }
 
     #[test]

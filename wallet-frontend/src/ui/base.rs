@@ -1,15 +1,9 @@
-//! Cards, buttons and badges.
+//! Buttons and badges.
 
 use alter_api_types::{portal::GrantStatus, wallet::GrantCard};
 use leptos::prelude::*;
 
 use crate::text;
-
-/// A surface with something of its own on it.
-#[component]
-pub fn Card(#[prop(optional)] class: &'static str, children: Children) -> impl IntoView {
-    view! { <div class={format!("card {class}")}>{children()}</div> }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kind {

@@ -11,7 +11,7 @@ mod theme;
 mod time;
 mod toast;
 
-pub use base::{Badge, Button, Card, Kind, Status, Tone};
+pub use base::{Badge, Button, Kind, Status, Tone};
 pub use dialog::{Dialog, next_id};
 pub use frame::Frame;
 pub use head::Head;
