@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     format,
+    page::plain::{live, nothing, say, tag, words},
     state::use_overview,
     text,
     ui::{Button, Empty, ErrorBox, Shape, Skeleton},
@@ -22,7 +23,7 @@ pub fn Feed(
     filter: Signal<Filter>,
     turn: RwSignal<u32>,
     #[prop(optional)] clear: Option<Callback<()>>,
-) -> impl IntoView {
+) -> AnyView {
     let overview = use_overview();
     overview.want();
     let place = NodeRef::<html::Div>::new();
@@ -65,51 +66,40 @@ pub fn Feed(
         (_, rows) => text::record::newest(&format::number(rows as u64)),
     });
     let resume = Callback::new(move |()| with(List::resume));
-    view! {
-        <div class="feed">
-            <p class="unseen" role="status">{move || summary.get()}</p>
-            <div
-                class="days"
-                node_ref=place
-                on:click=move |event| {
-                    list.with_value(|list| list.as_ref().map(|list| list.clicked(&event)));
-                }
-            ></div>
-            {move || {
-                let any = any.get();
-                match phase.get() {
-                    Phase::Loading => view! { <Skeleton cards={if any { 2 } else { 6 }} /> }.into_any(),
-                    Phase::Failed(error) => view! { <ErrorBox error on_retry=resume /> }.into_any(),
-                    Phase::Paused => paused(resume).into_any(),
-                    Phase::Full => view! { <p class="feed-end">{text::record::FULL}</p> }.into_any(),
-                    Phase::Done if any => view! { <p class="feed-end">{text::record::END}</p> }.into_any(),
-                    Phase::Done => nothing(filter.get().is_empty(), clear).into_any(),
-                }
-            }}
-        </div>
-    }
-}
-
-fn paused(resume: Callback<()>) -> impl IntoView {
-    view! {
-        <div class="feed-end">
-            <p>{text::record::PAUSED}</p>
-            <Button on_press=resume>{text::record::FURTHER}</Button>
-        </div>
-    }
-}
-
-fn nothing(unfiltered: bool, clear: Option<Callback<()>>) -> AnyView {
-    if unfiltered {
-        return view! {
-            <Empty title=text::record::NOTHING_TITLE body=text::record::NOTHING shape=Shape::Activity />
+    let after = live(move || {
+        let any = any.get();
+        match phase.get() {
+            Phase::Loading => view! { <Skeleton cards={if any { 2 } else { 6 }} /> }.into_any(),
+            Phase::Failed(error) => view! { <ErrorBox error on_retry=resume /> }.into_any(),
+            Phase::Paused => {
+                let further = view! { <Button on_press=resume>{text::record::FURTHER}</Button> };
+                tag("div", "feed-end", vec![say("p", "", text::record::PAUSED), further.into_any()])
+            }
+            Phase::Full => say("p", "feed-end", text::record::FULL),
+            Phase::Done if any => say("p", "feed-end", text::record::END),
+            Phase::Done => nothing_found(filter.get().is_empty(), clear),
         }
-        .into_any();
-    }
-    view! {
-        <Empty title=text::connections::NO_MATCH_TITLE body=text::record::NO_MATCH shape=Shape::Search>
-            {clear.map(|clear| view! { <Button on_press=clear>{text::connections::CLEAR}</Button> })}
-        </Empty>
-    }
-    .into_any()
+    });
+    let summary = live(move || words(summary.get()));
+    let days = html::div().class("days").node_ref(place).on(ev::click, move |event| {
+        list.with_value(|list| list.as_ref().map(|list| list.clicked(&event)));
+    });
+    let summary = html::p().class("unseen").role("status").child(summary).into_any();
+    tag("div", "feed", vec![summary, days.into_any(), after])
+}
+
+/// Nothing is on the record; or nothing of it fits.
+fn nothing_found(unfiltered: bool, clear: Option<Callback<()>>) -> AnyView {
+    let record = text::record::NOTHING_TITLE;
+    let (title, body, shape) = if unfiltered {
+        (record, text::record::NOTHING, Shape::Activity)
+    } else {
+        (text::connections::NO_MATCH_TITLE, text::record::NO_MATCH, Shape::Search)
+    };
+    let clear = clear.filter(|_| !unfiltered);
+    let way = move || match clear {
+        Some(clear) => view! { <Button on_press=clear>{text::connections::CLEAR}</Button> }.into_any(),
+        None => nothing(),
+    };
+    view! { <Empty title body shape>{way()}</Empty> }.into_any()
 }

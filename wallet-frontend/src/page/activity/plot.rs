@@ -2,18 +2,24 @@
 
 use std::cell::RefCell;
 
-use leptos::{ev::KeyboardEvent, html, prelude::*, task::spawn_local};
+use leptos::{
+    ev::{self, KeyboardEvent},
+    html,
+    prelude::*,
+    task::spawn_local,
+};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, Event, HtmlElement};
 
 use super::{
     chart::{Calendar, DAYS, MAX_ANSWERS, Sum, bars},
     day::Day,
-    dom::{add, el, say, set, svg},
+    dom::{self, add, el, set, svg},
     filter::Filter,
 };
 use crate::{
     api, format,
+    page::plain::{live, say, tag, words},
     text::record::{self as text, fill},
 };
 
@@ -24,7 +30,7 @@ const ABOVE: f64 = 8.0;
 
 /// `pick` is told of a day that was pressed. The chart follows the filter, but for its days and its outcome.
 #[component]
-pub fn Plot(filter: Signal<Filter>, turn: RwSignal<u32>, pick: Callback<Day>) -> impl IntoView {
+pub fn Plot(filter: Signal<Filter>, turn: RwSignal<u32>, pick: Callback<Day>) -> AnyView {
     let calendar = RwSignal::new(Calendar::new(Day::of(format::browser_now())));
     let under_way = RwSignal::new(true);
     let pointed = RwSignal::new(None::<usize>);
@@ -54,50 +60,39 @@ pub fn Plot(filter: Signal<Filter>, turn: RwSignal<u32>, pick: Callback<Day>) ->
             calendar.with_untracked(|calendar| pick.run(calendar.day(day)));
         }
     };
-    view! {
-        <figure class="card plot">
-            <figcaption class="plot-head">
-                <h2 class="plot-title">{text::CHART}</h2>
-                <p class="plot-readout">{readout}</p>
-            </figcaption>
-            <div
-                class="plot-bars"
-                node_ref=place
-                on:pointerover=move |event| pointed.set(day_of(&event))
-                on:pointerleave=move |_| pointed.set(None)
-                on:focusin=move |event| pointed.set(day_of(&event))
-                on:focusout=move |_| pointed.set(None)
-                on:click=move |event| press(&event)
-                on:keydown=move |event| {
-                    if matches!(event.key().as_str(), "Enter" | " ") {
-                        event.prevent_default();
-                        press(&event);
-                    } else {
-                        walk(&event);
-                    }
-                }
-            ></div>
-            <div class="plot-foot">
-                <p class="plot-legend" aria-hidden="true">
-                    <span class={"plot-key good"}></span>
-                    {text::SUCCEEDED}
-                    <span class={"plot-key bad"}></span>
-                    {text::NOT_SUCCEEDED}
-                </p>
-                <details
-                    class="plot-table"
-                    on:toggle=move |_| {
-                        if let Some(table) = table.get_untracked() {
-                            calendar.with_untracked(|calendar| tabulate(&table, calendar));
-                        }
-                    }
-                >
-                    <summary>{text::AS_TABLE}</summary>
-                    <div node_ref=table class="plot-scroll"></div>
-                </details>
-            </div>
-        </figure>
-    }
+    let readout = live(move || words(readout()));
+    let head = tag("figcaption", "plot-head", vec![say("h2", "plot-title", text::CHART), tag("p", "plot-readout", vec![readout])]);
+    let bars = html::div()
+        .class("plot-bars")
+        .node_ref(place)
+        .on(ev::pointerover, move |event| pointed.set(day_of(&event)))
+        .on(ev::pointerleave, move |_| pointed.set(None))
+        .on(ev::focusin, move |event| pointed.set(day_of(&event)))
+        .on(ev::focusout, move |_| pointed.set(None))
+        .on(ev::click, move |event| press(&event))
+        .on(ev::keydown, move |event| {
+            if matches!(event.key().as_str(), "Enter" | " ") {
+                event.prevent_default();
+                press(&event);
+            } else {
+                walk(&event);
+            }
+        });
+    let legend = vec![
+        tag("span", "plot-key good", Vec::new()),
+        words(text::SUCCEEDED),
+        tag("span", "plot-key bad", Vec::new()),
+        words(text::NOT_SUCCEEDED),
+    ];
+    let show = move |_| {
+        if let Some(table) = table.get_untracked() {
+            calendar.with_untracked(|calendar| tabulate(&table, calendar));
+        }
+    };
+    let within = html::div().class("plot-scroll").node_ref(table).into_any();
+    let table = html::details().class("plot-table").on(ev::toggle, show).child(vec![say("summary", "", text::AS_TABLE), within]);
+    let foot = tag("div", "plot-foot", vec![tag("p", "plot-legend", legend), table.into_any()]);
+    tag("figure", "card plot", vec![head, bars.into_any(), foot])
 }
 
 /// Asks until all days are counted, or as often as is bearable.
@@ -179,7 +174,7 @@ fn draw(place: &HtmlElement, calendar: &Calendar) {
         set(&line, "y1", &y.to_string());
         set(&line, "y2", &y.to_string());
         add(&drawing, &line);
-        say(&scale, "span", class, &format::number(u64::from(value)));
+        dom::say(&scale, "span", class, &format::number(u64::from(value)));
     }
     add(place, &scale);
     for (index, sum) in calendar.sums.iter().enumerate() {
@@ -190,7 +185,7 @@ fn draw(place: &HtmlElement, calendar: &Calendar) {
     set(&axis, "aria-hidden", "true");
     for index in [0, DAYS / 2, DAYS - 1] {
         let day = calendar.day(index).noon().map(format::short_date).unwrap_or_default();
-        say(&axis, "span", "", if index == DAYS - 1 { text::TODAY } else { &day });
+        dom::say(&axis, "span", "", if index == DAYS - 1 { text::TODAY } else { &day });
     }
     add(place, &axis);
     if let Some(held) = held {
@@ -286,21 +281,21 @@ fn tabulate(place: &HtmlElement, calendar: &Calendar) {
     let table = el("table", "");
     let head = el("tr", "");
     for name in [text::DAY, text::ALL_CALLS, text::NOT_SUCCEEDED] {
-        set(&say(&head, "th", "", name), "scope", "col");
+        set(&dom::say(&head, "th", "", name), "scope", "col");
     }
     add(&table, &head);
     for index in (0..DAYS).rev() {
         let row = el("tr", "");
         let day = calendar.day(index).noon().map(format::date).unwrap_or_default();
-        set(&say(&row, "th", "", &day), "scope", "row");
+        set(&dom::say(&row, "th", "", &day), "scope", "row");
         let sum = calendar.sums.get(index).copied().unwrap_or_default();
         let cell = |count: u32| match (calendar.is_known(index), count) {
             (true, count) => format::number(u64::from(count)),
             (false, 0) => text::NOT_COUNTED.to_owned(),
             (false, count) => fill(text::AT_LEAST, &[("n", &format::number(u64::from(count)))]),
         };
-        say(&row, "td", "", &cell(sum.calls));
-        say(&row, "td", "", &cell(sum.failed));
+        dom::say(&row, "td", "", &cell(sum.calls));
+        dom::say(&row, "td", "", &cell(sum.failed));
         add(&table, &row);
     }
     add(place, &table);

@@ -103,7 +103,7 @@ pub fn ExtendButton(
                                         on:change=move |_| chosen.set(Some(index))
                                     />
                                     <span>{offer_words(offer)}</span>
-                                    <span class={"offer-date"}>{format::date_time(at)}</span>
+                                    <span class={"offer-date"}>{format::date(at)}</span>
                                 </label>
                             }
                         })
