@@ -13,6 +13,25 @@ use crate::{
 /// The header of every write, with [`SessionView::csrf_token`] as its value.
 pub const CSRF_HEADER: &str = "x-alter-csrf";
 
+/// Why nobody was signed in: what the Wallet's page finds as `error` in the address of `/sign-in`.
+pub const SIGN_IN_ERRORS: [&str; 15] = [
+    "sign_in_denied",
+    "sign_in_expired",
+    "sign_in_other_browser",
+    "sign_in_failed",
+    "user_suspended",
+    "user_deprovisioned",
+    "code_refused",
+    "id_token_invalid",
+    "identity_provider_changed",
+    "identity_provider_refused",
+    "identity_provider_unavailable",
+    "idp_signin_misconfigured",
+    "idp_signin_not_configured",
+    "app_not_found",
+    "too_many_requests",
+];
+
 /// `GET /wallet/api/sign-in?app=…`, for somebody who is not signed in yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SignInOptions {

@@ -10,11 +10,13 @@
 
 mod activity;
 mod attacks;
+mod busy;
 mod extend;
 mod first;
 mod holdings;
 mod many;
 mod revoke;
+mod offer;
 mod sessions;
 mod sign_in;
 mod stage;

@@ -1,15 +1,17 @@
 //! The way in: what the identity provider is asked, what the browser is given, and what becomes of it (B019, B028 to B030).
 
+use std::sync::{Arc, OnceLock};
+
 use alter_domain::{
-    api::AppId,
+    api::{AppId, wallet::SIGN_IN_ERRORS},
     keyspace,
     model::{ActorKind, EventKind, Phase, Surface},
-    port::TableName,
-    repo::{Apps, IdentityProviders, Stored},
+    port::{StoreError, TableName},
+    repo::IdentityProviders,
 };
 use alter_tests::{
-    Answer, Browser, PUBLIC, SIGN_IN_CLIENT, SIGN_IN_SECRET, Setup, TestApp, TestIdp, TestVault, location,
-    logged, query,
+    Answer, Browser, FaultTable, PUBLIC, SIGN_IN_CLIENT, SIGN_IN_SECRET, Setup, TestApp, TestIdp, TestVault,
+    location, logged, query,
 };
 use serde_json::json;
 use url::Url;
@@ -31,6 +33,7 @@ async fn staged(vault: TestVault) -> (TestApp, TestIdp) {
 #[track_caller]
 pub(crate) fn refused(answer: &Answer, app: Option<AppId>, code: &str) {
     assert_eq!(answer.status, 303, "{}", answer.text());
+    assert!(SIGN_IN_ERRORS.contains(&code), "the page has no words for {code}");
     let app = app.map(|app| format!("app={app}&")).unwrap_or_default();
     assert_eq!(answer.header("location"), Some(format!("/sign-in?{app}error={code}").as_str()));
     let cookies = answer.headers.get_all("set-cookie").iter();
@@ -218,61 +221,6 @@ async fn a_link_on_somebody_elses_page_leads_to_the_page_that_asks() {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_where_nobody_could_sign_in() {
-    let (app, _) = stage().await;
-    let without = app.vault.app_in(app.org).await;
-    let (half, idp) = (app.vault.app_in(app.org).await, TestIdp::start().await);
-    half.identity_provider(&idp).await;
-    let mut browser = Browser::new(&app.vault);
-    for query in
-        ["", "?app=", "?app=x", "?app=%2F%2Fevil.example", "?app=00000000-0000-0000-0000-000000000001"]
-    {
-        let answer = browser.get(&format!("/api/auth/sign-in{query}")).await;
-        refused(&answer, None, "app_not_found");
-    }
-    for app in [&without, &half] {
-        refused(&browser.get(&begin(app)).await, Some(app.id), "idp_signin_not_configured");
-    }
-    app.change_identity_provider(|stored| stored.endpoints.authorization = "https://10.0.0.1/".to_owned())
-        .await;
-    refused(&browser.get(&begin(&app)).await, Some(app.id), "idp_signin_misconfigured");
-    assert!(browser.cookies.is_empty());
-
-    // What the page shows of them.
-    let offered = async |query: String| {
-        let nobody = app.vault.anonymous();
-        nobody.send("GET", &format!("/wallet/api/sign-in{query}"), &[], "").await.ok()
-    };
-    for id in [without.id, half.id] {
-        assert_eq!(offered(format!("?app={id}")).await, json!({ "app": null, "apps": [] }));
-    }
-    for query in ["", "?app=", "?app=x", "?app=a&app=b"] {
-        assert_eq!(offered(query.to_owned()).await, json!({ "app": null, "apps": [] }), "{query}");
-    }
-    assert_eq!(offered(format!("?app={}", app.id)).await["app"]["name"], "Shop");
-}
-
-#[tokio::test]
-async fn apps_are_offered_to_everybody_where_their_operator_said_so() {
-    let world = World::new().await;
-    let (zoo, bar) = (world.beside("Zoo").await, world.beside("bar").await);
-    let without = world.app.vault.app_in(world.app.org).await;
-    let ports = world.app.vault.calm();
-    let apps = Apps(ports.table.as_ref());
-    for app in [&zoo, &bar, &without] {
-        let Stored { mut value, version } = apps.get(app.org, app.id).await.unwrap();
-        value.wallet_listed = true;
-        apps.update(&Stored { value, version }).await.unwrap();
-    }
-    let nobody = world.app.vault.anonymous();
-    let offered = nobody.send("GET", "/wallet/api/sign-in", &[], "").await.ok();
-    let names: Vec<_> = offered["apps"].as_array().unwrap().iter().map(|app| app["name"].clone()).collect();
-    assert_eq!(names, ["bar", "Zoo"], "without those through which nobody could sign in");
-    let elsewhere = [("sec-fetch-site", "cross-site")];
-    nobody.send("GET", "/wallet/api/sign-in", &elsewhere, "").await.refused(403, "csrf_failed");
-}
-
-#[tokio::test]
 async fn what_goes_wrong_is_told_by_a_code_of_ours() {
     let (app, idp) = stage().await;
     let vault = &app.vault;
@@ -306,6 +254,53 @@ async fn what_goes_wrong_is_told_by_a_code_of_ours() {
     let ports = vault.calm();
     let idps = IdentityProviders(ports.table.as_ref());
     assert!(idps.get(app.id).await.unwrap().value.first_sign_in_at.is_none(), "nobody came");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_fails_leaves_whoever_is_signed_in() {
+    let world = World::new().await;
+    let mut browser = world.alice.browser.clone();
+    let back = TestIdp::turn_away(&leave(&mut browser, &world.app).await, "access_denied");
+    refused(&browser.get(back.as_str()).await, Some(world.app.id), "sign_in_denied");
+    assert_eq!(Person::of(browser).await.user, world.alice.user);
+}
+
+#[tokio::test]
+async fn whatever_fails_in_the_store_nobody_is_half_signed_in() {
+    let slot: Arc<OnceLock<Arc<FaultTable>>> = Arc::default();
+    let kept = Arc::clone(&slot);
+    let setup = Setup::default().layer(move |table| {
+        let table = Arc::new(FaultTable::new(table));
+        assert!(kept.set(Arc::clone(&table)).is_ok());
+        table
+    });
+    let world = World::of(setup.build().await).await;
+    let table = slot.get().unwrap();
+    let mut calls = 0;
+    for k in 1.. {
+        world.app.vault.clock.advance(60);
+        let mut browser = world.alice.browser.clone();
+        table.disarm();
+        let back = world.idp.sign_in(&leave(&mut browser, &world.app).await, "carol");
+        table.arm(k, StoreError::Unavailable("told to fail".to_owned()));
+        let answer = browser.get(back.as_str()).await;
+        calls = table.seen();
+        table.disarm();
+        if calls < k {
+            assert_eq!(answer.header("location"), Some("/"));
+            assert_eq!(Person::of(browser).await.user, world.app.user_of(&world.idp, "carol"));
+            break;
+        }
+        assert!(
+            answer.header("location").unwrap().starts_with("/sign-in?"),
+            "{k}: {:?}",
+            answer.header("location")
+        );
+        // Nothing was given, and nothing was taken.
+        assert_eq!(Person::of(browser).await.user, world.alice.user, "{k}");
+    }
+    assert!(calls >= 6, "{calls} calls");
+    world.alice.get("/wallet/api/session").await.refused(401, "wallet_session_required");
 }
 
 #[tokio::test]
@@ -363,29 +358,4 @@ async fn nothing_of_a_sign_in_stays_but_the_sessions_digest() {
             assert!(!held.contains(text), "{text} is in the {place}");
         }
     }
-}
-
-#[tokio::test]
-async fn one_address_begins_thirty_sign_ins_in_a_minute() {
-    let (app, idp) = stage().await;
-    let mut browser = Browser::new(&app.vault);
-    for _ in 0..30 {
-        leave(&mut browser, &app).await;
-    }
-    let mut other = Browser::new(&app.vault);
-    let answer = other.get(&begin(&app)).await;
-    refused(&answer, Some(app.id), "too_many_requests");
-    assert_eq!(answer.header("retry-after"), Some("60"));
-    assert!(other.cookies.is_empty());
-    // Whoever is on the way arrives, and the page can be looked at.
-    let nobody = app.vault.anonymous();
-    for _ in 0..120 {
-        nobody.send("GET", "/wallet/api/sign-in", &[], "").await.ok();
-    }
-    let answer = nobody.send("GET", "/wallet/api/sign-in", &[], "").await.refused(429, "too_many_requests");
-    assert_eq!(answer.header("retry-after"), Some("60"));
-    app.vault.clock.advance(60);
-    let authorize = leave(&mut other, &app).await;
-    other.get(idp.sign_in(&authorize, "ada").as_str()).await;
-    Person::of(other).await;
 }

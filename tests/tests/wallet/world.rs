@@ -3,12 +3,12 @@
 
 use alter_domain::{
     api::{GrantId, UserId},
-    model::{Actor, IdentityProvider, Principal, ProviderConfig},
+    model::{Actor, IdentityProvider, ProviderConfig},
     repo::{Apps, Stored},
 };
 use alter_tests::{
-    Answer, Browser, ConnectionSpec, GrantSpec, PUBLIC, SecretSpec, TestApp, TestIdp, TestSecret, TestVault,
-    TokenSpec, Upstream, location, toy_provider,
+    Answer, Browser, GrantSpec, PUBLIC, SecretSpec, TestApp, TestIdp, TestSecret, TestVault, TokenSpec,
+    Upstream, location, toy_provider,
 };
 use serde_json::Value;
 
@@ -99,22 +99,6 @@ impl World {
     /// The OAuth provider `toy`, whose API is the upstream.
     pub(crate) async fn toy(&self, app: &TestApp) -> ProviderConfig {
         app.provider(toy_provider("https://auth.example.com", &self.upstream.host())).await
-    }
-
-    /// Somebody's account there; its access token is `access-of-` and the account.
-    pub(crate) async fn connected(
-        &self,
-        app: &TestApp,
-        toy: &ProviderConfig,
-        person: &Person,
-        account: &'static str,
-    ) -> GrantId {
-        let spec = ConnectionSpec {
-            principal: Principal::User { user_id: person.user },
-            account: Some(account),
-            ..ConnectionSpec::new(format!("access-of-{account}"), Some("refresh-0123456789"))
-        };
-        app.connect(toy, spec).await.1
     }
 }
 
