@@ -37,6 +37,7 @@ fn main() {
 #[component]
 fn Site() -> impl IntoView {
     state::provide();
+    page::watch_history();
     view! {
         <Router>
             <Frame>

@@ -22,7 +22,7 @@ use leptos_router::{
     hooks::{use_navigate, use_query_map},
 };
 
-pub use self::{feed::Feed, filter::Filter};
+pub use self::{feed::Feed, filter::Filter, kept::watch as watch_history};
 use crate::{text, ui::Head};
 use controls::Controls;
 use plot::Plot;

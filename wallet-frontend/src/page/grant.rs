@@ -84,24 +84,19 @@ fn Detail(detail: Arc<GrantDetail>, again: Callback<()>) -> AnyView {
         let revoke = view! { <RevokeButton grant=grant.clone() on_ended=changed /> }.into_any();
         about.push(tag("div", "sheet-actions", vec![extend, revoke]));
     }
-    let mut main = vec![abilities(grant)];
+    let about = vec![say("h2", "", words::FACTS), tag("div", "card", about)];
+    let mut parts = vec![abilities(grant), tag("section", "part beside-parts", about)];
     if over {
-        main.push(part(words::RECEIPT, vec![view! { <Receipt grant=grant.clone() /> }.into_any()]));
+        parts.push(part(words::RECEIPT, vec![view! { <Receipt grant=grant.clone() /> }.into_any()]));
     }
-    main.push(people(&detail, changed));
+    parts.push(people(&detail, changed));
+    parts.push(concern(app, grant));
     let back = vec![view! { <Icon shape=Shape::Back /> }.into_any(), plain::words(words::BACK)];
     let content = vec![
         html::a().class("back").href("/connections").child(back).into_any(),
         view! { <Head title=Signal::stored(title) /> }.into_any(),
         broken(grant, &provider, &app_name),
-        tag(
-            "div",
-            "grant-grid",
-            vec![
-                tag("div", "grant-main", main),
-                tag("div", "grant-side", vec![part(words::FACTS, about), concern(app, grant)]),
-            ],
-        ),
+        tag("div", "grant-grid", parts),
     ];
     content.into_any()
 }

@@ -11,7 +11,7 @@ mod not_found;
 mod plain;
 mod sign_in;
 
-pub use activity::Activity;
+pub use activity::{Activity, watch_history};
 pub use approvals::Approvals;
 pub use apps::Apps;
 pub use connections::Connections;

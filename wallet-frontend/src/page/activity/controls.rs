@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use leptos::prelude::*;
+use leptos::{ev, html, prelude::*};
 
 use super::{
     day::Day,
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     api,
+    page::plain::{live, nothing, say, tag, words},
     state::use_overview,
     text::{connections, record as text},
     ui::{Button, Icon, Kind, Shape, agent_name, next_id},
@@ -42,68 +43,58 @@ pub fn Controls(
             ..query
         })
     };
-    view! {
-        <div class="controls" role="search" aria-label={text::SEARCH_LABEL}>
-            <div class="controls-line">
-                <Search filter change />
-                <button
-                    type="button"
-                    class={Kind::Quiet.class()}
-                    aria-expanded={move || if open.get() { "true" } else { "false" }}
-                    aria-controls={id}
-                    on:click=move |_| open.update(|open| *open = !*open)
-                >
-                    {text::FILTERS}
-                    {move || (count.get() > 0).then(|| view! { <span class="controls-count">{count.get()}</span> })}
-                </button>
-                <Button on_press=refresh>{crate::text::common::REFRESH}</Button>
-                <a class={Kind::Quiet.class()} href={export} download="activity.csv" rel="external">
-                    <Icon shape=Shape::Download />
-                    {text::DOWNLOAD}
-                </a>
-            </div>
-            <div class="controls-body" id={body} hidden={move || !open.get()}>
-                <Choices filter change />
-                <label class="field">
-                    <span>{text::FROM}</span>
-                    <input
-                        type="date"
-                        prop:value=move || filter.get().from.map(Day::text).unwrap_or_default()
-                        on:change=move |event| {
-                            let day = Day::parse(&event_target_value(&event));
-                            edit(&|filter| filter.from = day);
-                        }
-                    />
-                </label>
-                <label class="field">
-                    <span>{text::TO}</span>
-                    <input
-                        type="date"
-                        prop:value=move || filter.get().to.map(Day::text).unwrap_or_default()
-                        on:change=move |event| {
-                            let day = Day::parse(&event_target_value(&event));
-                            edit(&|filter| filter.to = day);
-                        }
-                    />
-                </label>
-                <Show when=move || { count.get() > 0 }>
-                    <Button
-                        kind=Kind::Text
-                        on_press=move |()| {
-                            let search = filter.get_untracked().search;
-                            change.run((false, Filter { search, ..Filter::default() }));
-                        }
-                    >
-                        {connections::CLEAR}
-                    </Button>
-                </Show>
-            </div>
-        </div>
-    }
+    let fold = html::button()
+        .r#type("button")
+        .class(Kind::Quiet.class())
+        .aria_expanded(move || if open.get() { "true" } else { "false" })
+        .aria_controls(id)
+        .on(ev::click, move |_| open.update(|open| *open = !*open))
+        .child(vec![words(text::FILTERS), live(move || match count.get() {
+            0 => nothing(),
+            count => say("span", "controls-count", count.to_string()),
+        })]);
+    let download = html::a()
+        .class(Kind::Quiet.class())
+        .href(export)
+        .download("activity.csv")
+        .rel("external")
+        .child(vec![view! { <Icon shape=Shape::Download /> }.into_any(), words(text::DOWNLOAD)]);
+    let line = vec![
+        view! { <Search filter change /> }.into_any(),
+        fold.into_any(),
+        view! { <Button on_press=refresh>{crate::text::common::REFRESH}</Button> }.into_any(),
+        download.into_any(),
+    ];
+    let from = date(text::FROM, Signal::derive(move || filter.get().from), Callback::new(move |day| edit(&|it| it.from = day)));
+    let to = date(text::TO, Signal::derive(move || filter.get().to), Callback::new(move |day| edit(&|it| it.to = day)));
+    let clear = Callback::new(move |()| {
+        let search = filter.get_untracked().search;
+        change.run((false, Filter { search, ..Filter::default() }));
+    });
+    let clear = live(move || match count.get() {
+        0 => nothing(),
+        _ => view! { <Button kind=Kind::Text on_press=clear>{connections::CLEAR}</Button> }.into_any(),
+    });
+    let fields = vec![view! { <Choices filter change /> }.into_any(), from, to, clear];
+    let fields = html::div().class("controls-body").id(body).hidden(move || !open.get()).child(fields).into_any();
+    html::div()
+        .class("controls")
+        .role("search")
+        .aria_label(text::SEARCH_LABEL)
+        .child(vec![tag("div", "controls-line", line), fields])
+        .into_any()
+}
+
+fn date(name: &'static str, now: Signal<Option<Day>>, choose: Callback<Option<Day>>) -> AnyView {
+    let field = html::input()
+        .r#type("date")
+        .prop("value", move || now.get().map(Day::text).unwrap_or_default())
+        .on(ev::change, move |event| choose.run(Day::parse(&event_target_value(&event))));
+    tag("label", "field", vec![say("span", "", name), field.into_any()])
 }
 
 #[component]
-fn Search(filter: Signal<Filter>, change: Callback<(bool, Filter)>) -> impl IntoView {
+fn Search(filter: Signal<Filter>, change: Callback<(bool, Filter)>) -> AnyView {
     let typed = RwSignal::new(filter.get_untracked().search);
     // The address changed otherwise: back, or a link.
     Effect::new(move || {
@@ -127,33 +118,28 @@ fn Search(filter: Signal<Filter>, change: Callback<(bool, Filter)>) -> impl Into
             waiting.clear();
         }
     });
-    view! {
-        <label class="search">
-            <span class="unseen">{text::SEARCH}</span>
-            <Icon shape=Shape::Search />
-            <input
-                type="search"
-                maxlength="200"
-                placeholder={text::SEARCH_HINT}
-                autocomplete="off"
-                spellcheck="false"
-                prop:value=move || typed.get()
-                on:input=move |event| {
-                    typed.set(event_target_value(&event));
-                    if let Some(waiting) = waiting.get_value() {
-                        waiting.clear();
-                    }
-                    waiting.set_value(set_timeout_with_handle(go, PAUSE).ok());
-                }
-                on:change=move |_| go()
-            />
-        </label>
-    }
+    let field = html::input()
+        .r#type("search")
+        .maxlength("200")
+        .placeholder(text::SEARCH_HINT)
+        .autocomplete("off")
+        .spellcheck("false")
+        .prop("value", move || typed.get())
+        .on(ev::input, move |event| {
+            typed.set(event_target_value(&event));
+            if let Some(waiting) = waiting.get_value() {
+                waiting.clear();
+            }
+            waiting.set_value(set_timeout_with_handle(go, PAUSE).ok());
+        })
+        .on(ev::change, move |_| go());
+    let icon = view! { <Icon shape=Shape::Search /> }.into_any();
+    tag("label", "search", vec![say("span", "unseen", text::SEARCH), icon, field.into_any()])
 }
 
 /// The lists that one chooses from, filled with what occurs among the user's grants.
 #[component]
-fn Choices(filter: Signal<Filter>, change: Callback<(bool, Filter)>) -> impl IntoView {
+fn Choices(filter: Signal<Filter>, change: Callback<(bool, Filter)>) -> AnyView {
     let overview = use_overview();
     overview.want();
     let apps = Signal::derive(move || {
@@ -197,75 +183,63 @@ fn Choices(filter: Signal<Filter>, change: Callback<(bool, Filter)>) -> impl Int
             change.run((false, changed));
         })
     };
-    view! {
-        <Choice
-            name=text::APP
-            all=connections::ALL_APPS
-            options=apps
-            now=now(|filter| filter.app.map(|id| id.to_string()))
-            choose=set(|filter, id| filter.app = id.and_then(|id| id.parse().ok()))
-        />
-        <Choice
-            name=text::PROVIDER
-            all=text::ALL_PROVIDERS
-            options=providers
-            now=now(|filter| filter.provider.clone())
-            choose=set(|filter, id| filter.provider = id)
-        />
-        <Choice
-            name=text::AGENT_FIELD
-            all=text::ALL_AGENTS
-            options=agents
-            now=now(|filter| filter.agent.map(|id| id.to_string()))
-            choose=set(|filter, id| filter.agent = id.and_then(|id| id.parse().ok()))
-        />
-        <Choice
-            name=text::OUTCOME
-            all=text::ALL_OUTCOMES
-            options=outcomes
-            now=now(|filter| filter.outcome.clone())
-            choose=set(|filter, outcome| filter.outcome = outcome)
-        />
-        <Choice
-            name=text::SHOW
-            all=text::EVERYTHING
-            options=kinds
-            now=now(|filter| filter.event.clone())
-            choose=set(|filter, event| filter.event = event)
-        />
-    }
+    vec![
+        choice(
+            [text::APP, connections::ALL_APPS],
+            apps,
+            now(|filter| filter.app.map(|id| id.to_string())),
+            set(|filter, id| filter.app = id.and_then(|id| id.parse().ok())),
+        ),
+        choice(
+            [text::PROVIDER, text::ALL_PROVIDERS],
+            providers,
+            now(|filter| filter.provider.clone()),
+            set(|filter, id| filter.provider = id),
+        ),
+        choice(
+            [text::AGENT_FIELD, text::ALL_AGENTS],
+            agents,
+            now(|filter| filter.agent.map(|id| id.to_string())),
+            set(|filter, id| filter.agent = id.and_then(|id| id.parse().ok())),
+        ),
+        choice(
+            [text::OUTCOME, text::ALL_OUTCOMES],
+            outcomes,
+            now(|filter| filter.outcome.clone()),
+            set(|filter, outcome| filter.outcome = outcome),
+        ),
+        choice(
+            [text::SHOW, text::EVERYTHING],
+            kinds,
+            now(|filter| filter.event.clone()),
+            set(|filter, event| filter.event = event),
+        ),
+    ]
+    .into_any()
 }
 
-#[component]
-fn Choice(
-    name: &'static str,
-    all: &'static str,
+/// A list to choose from: its name, and what stands for no choice.
+fn choice(
+    [name, all]: [&'static str; 2],
     options: Signal<Vec<(String, String)>>,
     now: Signal<String>,
     choose: Callback<String>,
-) -> impl IntoView {
-    let chosen = move |value: &str| now.with(|now| now == value);
-    view! {
-        <label class="field">
-            <span>{name}</span>
-            <select on:change=move |event| choose.run(event_target_value(&event))>
-                <option value="" prop:selected=move || now.with(String::is_empty)>{all}</option>
-                {move || {
-                    let mut options = options.get();
-                    let now = now.get();
-                    // What the address names is chosen although it is not among the user's own any more.
-                    if !now.is_empty() && !options.iter().any(|(value, _)| *value == now) {
-                        options.push((now.clone(), visible_line(&now)));
-                    }
-                    options
-                        .into_iter()
-                        .map(|(value, words)| {
-                            let mine = value.clone();
-                            view! { <option value={value} prop:selected=move || chosen(&mine)>{words}</option> }
-                        })
-                        .collect_view()
-                }}
-            </select>
-        </label>
-    }
+) -> AnyView {
+    let option = move |value: String, words: String| {
+        let mine = value.clone();
+        let chosen = move || now.with(|now| *now == mine);
+        html::option().value(value).prop("selected", chosen).child(words).into_any()
+    };
+    let shown = live(move || {
+        let mut options = options.get();
+        let now = now.get();
+        // What the address names is chosen although it is not among the user's own any more.
+        if !now.is_empty() && !options.iter().any(|(value, _)| *value == now) {
+            options.push((now.clone(), visible_line(&now)));
+        }
+        options.insert(0, (String::new(), all.to_owned()));
+        options.into_iter().map(|(value, words)| option(value, words)).collect_view().into_any()
+    });
+    let list = html::select().on(ev::change, move |event| choose.run(event_target_value(&event))).child(shown);
+    tag("label", "field", vec![say("span", "", name), list.into_any()])
 }

@@ -29,13 +29,14 @@ thread_local! {
     static STEPPED: Cell<Option<f64>> = const { Cell::new(None) };
 }
 
+/// Once, and before the router: it shows the page within the event that this listens to.
+pub fn watch() {
+    // For as long as the site is open.
+    std::mem::forget(window_event_listener(ev::popstate, |_| STEPPED.set(Some(js_sys::Date::now()))));
+}
+
 /// Only the last one is kept.
 pub fn keep(kept: Kept) {
-    if STEPPED.get().is_none() {
-        STEPPED.set(Some(f64::MIN));
-        // For as long as the site is open.
-        std::mem::forget(window_event_listener(ev::popstate, |_| STEPPED.set(Some(js_sys::Date::now()))));
-    }
     KEPT.set(Some((js_sys::Date::now(), kept)));
 }
 

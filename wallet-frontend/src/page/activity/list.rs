@@ -169,6 +169,8 @@ impl List {
                 now.whole = !now.whole;
             }
             let fresh = row::build(entry, Cast(all.as_deref()), *now);
+            // It stays where it is, or the focus would take the view with it.
+            style(&fresh, "top", &top_of(&shown.item));
             for name in ["aria-setsize", "aria-posinset"] {
                 set(&fresh, name, &item.get_attribute(name).unwrap_or_default());
             }
@@ -259,4 +261,8 @@ impl State {
         self.halted = self.fruitless >= PATIENCE;
         if self.halted { Phase::Paused } else { Phase::Loading }
     }
+}
+
+fn top_of(item: &HtmlElement) -> String {
+    item.style().get_property_value("top").unwrap_or_default()
 }

@@ -5,13 +5,16 @@ use alter_api_types::{
     wallet::{ExtendRequest, GrantCard},
 };
 use jiff::Timestamp;
-use leptos::{html, prelude::*, task::spawn_local};
+use leptos::{ev, html, prelude::*, task::spawn_local};
 
 use super::more_time::{Offer, at_end_of_day, offers};
 use crate::{
     api::{self, ApiError},
     format,
-    page::activity::day::Day,
+    page::{
+        activity::day::Day,
+        plain::{live, nothing, say, tag},
+    },
     state::{use_clock, use_overview},
     text::{self, grant as words, record::fill},
     ui::{Button, Dialog, ErrorBox, Kind, next_id, use_toast},
@@ -26,9 +29,9 @@ pub fn ExtendButton(
 ) -> impl IntoView {
     let in_force = grant.expires_at;
     let most = grant.extendable_to.filter(|_| grant.status != GrantStatus::Revoked);
-    let (Some(most), Some(in_force)) = (most, in_force) else { return ().into_any() };
+    let (Some(most), Some(in_force)) = (most, in_force) else { return nothing() };
     if most <= in_force {
-        return ().into_any();
+        return nothing();
     }
     let (overview, clock, toast) = (use_overview(), use_clock(), use_toast());
     let open = RwSignal::new(false);
@@ -82,84 +85,93 @@ pub fn ExtendButton(
         open.set(true);
     };
     let group = StoredValue::new(next_id());
-    view! {
-        <Button label={label} on_press=Callback::new(show)>{words::EXTEND}</Button>
-        <Dialog open title={title} locked=busy>
-            <p class="dialog-lede">{fill(words::EXTEND_LEDE, &[("date", &format::date_time(in_force))])}</p>
-            <fieldset class="offers">
-                <legend>{words::UNTIL}</legend>
-                {move || {
-                    offered
-                        .get()
-                        .into_iter()
-                        .enumerate()
-                        .map(|(index, (offer, at))| {
-                            view! {
-                                <label class="offer">
-                                    <input
-                                        type="radio"
-                                        name={group.get_value()}
-                                        prop:checked=move || chosen.get() == Some(index)
-                                        on:change=move |_| chosen.set(Some(index))
-                                    />
-                                    <span>{offer_words(offer)}</span>
-                                    <span class={"offer-date"}>{format::date(at)}</span>
-                                </label>
-                            }
-                        })
-                        .collect_view()
-                }}
-                <OwnDay group=group chosen own in_force most />
-            </fieldset>
-            {move || failed.get().map(|error| view! { <ErrorBox error=ApiError { retry: false, ..error } /> })}
-            <div class="dialog-actions">
-                <Button on_press=move |()| open.set(false) disabled=busy>{text::common::CANCEL}</Button>
-                <Button kind=Kind::Primary busy disabled=Signal::derive(move || !ready.get()) on_press=extend>
-                    {words::EXTEND}
-                </Button>
-            </div>
-        </Dialog>
-    }
-    .into_any()
+    let content = move || {
+        let choices = live(move || {
+            let offers = offered.get().into_iter().enumerate();
+            offers.map(|(index, (offer, at))| line(group, chosen, index, offer, at)).collect_view().into_any()
+        });
+        let until = vec![say("legend", "", words::UNTIL), choices, own_day(group, chosen, own, in_force, most)];
+        let problem = live(move || match failed.get() {
+            Some(error) => view! { <ErrorBox error=ApiError { retry: false, ..error } /> }.into_any(),
+            None => nothing(),
+        });
+        let unready = Signal::derive(move || !ready.get());
+        let leave = Callback::new(move |()| open.set(false));
+        let cancel = view! { <Button on_press=leave disabled=busy>{text::common::CANCEL}</Button> };
+        let go = view! {
+            <Button kind=Kind::Primary busy disabled=unready on_press=extend>{words::EXTEND}</Button>
+        };
+        vec![
+            say("p", "dialog-lede", fill(words::EXTEND_LEDE, &[("date", &format::date_time(in_force))])),
+            tag("fieldset", "offers", until),
+            problem,
+            tag("div", "dialog-actions", vec![cancel.into_any(), go.into_any()]),
+        ]
+        .into_any()
+    };
+    let button = view! { <Button label={label} on_press=Callback::new(show)>{words::EXTEND}</Button> };
+    let dialog = view! { <Dialog open title={title} locked=busy>{content()}</Dialog> };
+    vec![button.into_any(), dialog.into_any()].into_any()
+}
+
+/// One of the times that are offered.
+fn line(
+    group: StoredValue<String>,
+    chosen: RwSignal<Option<usize>>,
+    index: usize,
+    offer: Offer,
+    at: Timestamp,
+) -> AnyView {
+    let content = vec![
+        radio(group, chosen, Some(index), Callback::new(|()| ())),
+        say("span", "", offer_words(offer)),
+        say("span", "offer-date", format::date(at)),
+    ];
+    tag("label", "offer", content)
 }
 
 /// A day of the user's own choice.
-#[component]
-fn OwnDay(
+fn own_day(
     group: StoredValue<String>,
     chosen: RwSignal<Option<usize>>,
     own: RwSignal<Option<Day>>,
     in_force: Timestamp,
     most: Timestamp,
-) -> impl IntoView {
+) -> AnyView {
     let field = NodeRef::<html::Input>::new();
-    view! {
-        <label class="offer">
-            <input
-                type="radio"
-                name={group.get_value()}
-                prop:checked=move || chosen.get().is_none()
-                on:change=move |_| {
-                    chosen.set(None);
-                    if let Some(field) = field.get_untracked() {
-                        let _ = field.focus();
-                    }
-                }
-            />
-            <span>{words::OWN_DAY}</span>
-            <input
-                type="date"
-                node_ref=field
-                aria-label={words::OWN_DAY}
-                min={Day::of(in_force).text()}
-                max={Day::of(most).text()}
-                on:input=move |event| {
-                    chosen.set(None);
-                    own.set(Day::parse(&event_target_value(&event)));
-                }
-            />
-        </label>
-    }
+    let enter = Callback::new(move |()| {
+        if let Some(field) = field.get_untracked() {
+            let _ = field.focus();
+        }
+    });
+    let day = html::input()
+        .r#type("date")
+        .node_ref(field)
+        .aria_label(words::OWN_DAY)
+        .min(Day::of(in_force).text())
+        .max(Day::of(most).text())
+        .on(ev::input, move |event| {
+            chosen.set(None);
+            own.set(Day::parse(&event_target_value(&event)));
+        });
+    tag("label", "offer", vec![radio(group, chosen, None, enter), say("span", "", words::OWN_DAY), day.into_any()])
+}
+
+fn radio(
+    group: StoredValue<String>,
+    chosen: RwSignal<Option<usize>>,
+    index: Option<usize>,
+    then: Callback<()>,
+) -> AnyView {
+    html::input()
+        .r#type("radio")
+        .name(group.get_value())
+        .prop("checked", move || chosen.get() == index)
+        .on(ev::change, move |_| {
+            chosen.set(index);
+            then.run(());
+        })
+        .into_any()
 }
 
 fn offer_words(offer: Offer) -> String {

@@ -6,15 +6,18 @@ use alter_api_types::{
     portal::GrantStatus,
     wallet::{GrantCard, Holder, RevokeReceipt, RevokeRequest},
 };
-use leptos::{html, prelude::*, task::spawn_local};
+use leptos::{ev, html, prelude::*, task::spawn_local};
 
 use super::{Receipt, consequences::consequences};
 use crate::{
     api::{self, ApiError},
-    page::names::Cast,
+    page::{
+        names::Cast,
+        plain::{self, live, nothing, say, tag},
+    },
     state::use_overview,
     text::{self, grant as words, record::fill},
-    ui::{Button, Dialog, ErrorBox, Kind, next_id},
+    ui::{Button, Dialog, ErrorBox, Kind},
     visible::visible_line,
 };
 
@@ -41,7 +44,7 @@ pub fn RevokeButton(
     #[prop(optional)] on_ended: Option<Callback<GrantCard>>,
 ) -> impl IntoView {
     if !grant.may_revoke || grant.status == GrantStatus::Revoked {
-        return ().into_any();
+        return nothing();
     }
     let overview = use_overview();
     let open = RwSignal::new(false);
@@ -131,112 +134,97 @@ pub fn RevokeButton(
             step.try_set(next);
         });
     });
-    view! {
-        <Button
-            kind=Kind::Danger
-            label={label}
-            on_press=move |()| {
-                step.set(Step::Ask);
-                open.set(true);
-            }
-        >
-            {words::REVOKE}
-        </Button>
-        <Dialog open title locked=busy>
-            {move || match step.get() {
-                Step::Done(receipt) => finished(Some(receipt.grant), receipt.ended_with_it.len(), open),
-                Step::Already(grant) => finished(Some(grant), 0, open),
-                Step::Gone => finished(None, 0, open),
-                Step::Ask | Step::Busy | Step::Failed(_) => ().into_any(),
-            }}
-            <Asking grant=stored step reason busy open revoke />
-        </Dialog>
-    }
-    .into_any()
+    let content = move || {
+        let after = live(move || match step.get() {
+            Step::Done(receipt) => finished(Some(receipt.grant), receipt.ended_with_it.len(), open),
+            Step::Already(grant) => finished(Some(grant), 0, open),
+            Step::Gone => finished(None, 0, open),
+            Step::Ask | Step::Busy | Step::Failed(_) => nothing(),
+        });
+        vec![after, asking(stored, step, reason, busy, open, revoke)].into_any()
+    };
+    let ask = Callback::new(move |()| {
+        step.set(Step::Ask);
+        open.set(true);
+    });
+    let button = view! { <Button kind=Kind::Danger label={label} on_press=ask>{words::REVOKE}</Button> };
+    let dialog = view! { <Dialog open title locked=busy>{content()}</Dialog> };
+    vec![button.into_any(), dialog.into_any()].into_any()
 }
 
 /// The question. It stays in the page while the answer is under way, so that the focus stays where it is.
-#[component]
-fn Asking(
+fn asking(
     grant: StoredValue<GrantCard>,
     step: RwSignal<Step>,
     reason: RwSignal<String>,
     busy: Signal<bool>,
     open: RwSignal<bool>,
     revoke: Callback<()>,
-) -> impl IntoView {
+) -> AnyView {
     let overview = use_overview();
-    let asking =
-        Memo::new(move |_| step.with(|step| matches!(step, Step::Ask | Step::Busy | Step::Failed(_))));
+    let asking = Memo::new(move |_| step.with(|step| matches!(step, Step::Ask | Step::Busy | Step::Failed(_))));
     let failed = move || match step.get() {
-        Step::Failed(error) => Some(view! { <ErrorBox error=ApiError { retry: false, ..error } /> }),
-        _ => None,
+        Step::Failed(error) => view! { <ErrorBox error=ApiError { retry: false, ..error } /> }.into_any(),
+        _ => nothing(),
     };
     let cancel = NodeRef::<html::Button>::new();
     Effect::new(move || focus_soon(cancel));
-    let id = next_id();
-    view! {
-        <Show when=move || asking.get()>
-            <ul class="consequences">
-                {
-                    let all = overview.ok_untracked();
-                    grant
-                        .with_value(|grant| consequences(grant, all.as_deref()))
-                        .into_iter()
-                        .map(|sentence| view! { <li>{sentence}</li> })
-                        .collect_view()
-                }
-            </ul>
-            <label class="field" for={id.clone()}>
-                <span>{words::WHY}</span>
-            </label>
-            <textarea
-                id={id.clone()}
-                class="why"
-                rows="2"
-                maxlength={MAX_REASON / 4}
-                prop:value=move || reason.get()
-                on:input=move |event| reason.set(event_target_value(&event))
-            ></textarea>
-            {failed}
-            <div class="dialog-actions">
-                <button
-                    type="button"
-                    class={Kind::Quiet.class()}
-                    node_ref=cancel
-                    aria-disabled={move || busy.get().then_some("true")}
-                    on:click=move |_| {
-                        if !busy.get_untracked() {
-                            open.set(false);
-                        }
-                    }
-                >
-                    {text::common::CANCEL}
-                </button>
-                <Button kind=Kind::Danger busy on_press=revoke>
-                    {move || if busy.get() { words::REVOKING } else { words::REVOKE }}
-                </Button>
-            </div>
-            <p class="unseen" role="status">{move || busy.get().then_some(words::REVOKING)}</p>
-        </Show>
-    }
+    live(move || {
+        if !asking.get() {
+            return nothing();
+        }
+        let all = overview.ok_untracked();
+        let sentences = grant.with_value(|grant| consequences(grant, all.as_deref()));
+        let sentences = sentences.into_iter().map(|sentence| say("li", "", sentence)).collect();
+        let field = html::textarea()
+            .class("why")
+            .rows(2)
+            .maxlength(MAX_REASON / 4)
+            .prop("value", move || reason.get())
+            .on(ev::input, move |event| reason.set(event_target_value(&event)));
+        let leave = move |_| {
+            if !busy.get_untracked() {
+                open.set(false);
+            }
+        };
+        let cancel = html::button()
+            .r#type("button")
+            .class(Kind::Quiet.class())
+            .node_ref(cancel)
+            .aria_disabled(move || busy.get().then_some("true"))
+            .on(ev::click, leave)
+            .child(text::common::CANCEL);
+        let go = live(move || plain::words(if busy.get() { words::REVOKING } else { words::REVOKE }));
+        let go = view! { <Button kind=Kind::Danger busy on_press=revoke>{go}</Button> };
+        let said = live(move || plain::words(if busy.get() { words::REVOKING } else { "" }));
+        vec![
+            tag("ul", "consequences", sentences),
+            tag("label", "field", vec![say("span", "", words::WHY), field.into_any()]),
+            live(failed),
+            tag("div", "dialog-actions", vec![cancel.into_any(), go.into_any()]),
+            html::p().class("unseen").role("status").child(said).into_any(),
+        ]
+        .into_any()
+    })
 }
 
 fn finished(grant: Option<GrantCard>, with_it: usize, open: RwSignal<bool>) -> AnyView {
     let close = NodeRef::<html::Button>::new();
     Effect::new(move || focus_soon(close));
-    let next = grant.as_ref().filter(|grant| grant.connection_id.is_some()).map(|_| words::RECONNECT_LATER);
-    view! {
-        <p class="dialog-lede">{if grant.is_some() { words::ENDED_LEDE } else { words::GONE_LEDE }}</p>
-        {grant.map(|grant| view! { <Receipt grant with_it /> })}
-        {next.map(|words| view! { <p class={"aside-words"}>{words}</p> })}
-        <div class="dialog-actions">
-            <button type="button" class={Kind::Primary.class()} node_ref=close on:click=move |_| open.set(false)>
-                {words::DONE}
-            </button>
-        </div>
+    let again = grant.as_ref().is_some_and(|grant| grant.connection_id.is_some());
+    let mut content = vec![say("p", "dialog-lede", if grant.is_some() { words::ENDED_LEDE } else { words::GONE_LEDE })];
+    content.extend(grant.map(|grant| view! { <Receipt grant with_it /> }.into_any()));
+    if again {
+        content.push(say("p", "aside-words", words::RECONNECT_LATER));
     }
-    .into_any()
+    let done = html::button()
+        .r#type("button")
+        .class(Kind::Primary.class())
+        .node_ref(close)
+        .on(ev::click, move |_| open.set(false))
+        .child(words::DONE);
+    content.push(tag("div", "dialog-actions", vec![done.into_any()]));
+    content.into_any()
 }
 
 /// What to make of an error: perhaps it has ended, by another window or by the request whose answer was lost.
