@@ -49,24 +49,37 @@ pub fn Controls(
         .aria_expanded(move || if open.get() { "true" } else { "false" })
         .aria_controls(id)
         .on(ev::click, move |_| open.update(|open| *open = !*open))
-        .child(vec![words(text::FILTERS), live(move || match count.get() {
-            0 => nothing(),
-            count => say("span", "controls-count", count.to_string()),
-        })]);
-    let download = html::a()
-        .class(Kind::Quiet.class())
-        .href(export)
-        .download("activity.csv")
-        .rel("external")
-        .child(vec![view! { <Icon shape=Shape::Download /> }.into_any(), words(text::DOWNLOAD)]);
+        .child(vec![
+            words(text::FILTERS),
+            live(move || match count.get() {
+                0 => nothing(),
+                count => say("span", "controls-count", count.to_string()),
+            }),
+        ]);
+    let download =
+        html::a().class(Kind::Quiet.class()).href(export).download("activity.csv").rel("external").child(
+            vec![
+                view! { <Icon shape=Shape::Download /> }.into_any(),
+                say("span", "roomy", text::DOWNLOAD),
+                words(text::CSV),
+            ],
+        );
     let line = vec![
         view! { <Search filter change /> }.into_any(),
         fold.into_any(),
         view! { <Button on_press=refresh>{crate::text::common::REFRESH}</Button> }.into_any(),
         download.into_any(),
     ];
-    let from = date(text::FROM, Signal::derive(move || filter.get().from), Callback::new(move |day| edit(&|it| it.from = day)));
-    let to = date(text::TO, Signal::derive(move || filter.get().to), Callback::new(move |day| edit(&|it| it.to = day)));
+    let from = date(
+        text::FROM,
+        Signal::derive(move || filter.get().from),
+        Callback::new(move |day| edit(&|it| it.from = day)),
+    );
+    let to = date(
+        text::TO,
+        Signal::derive(move || filter.get().to),
+        Callback::new(move |day| edit(&|it| it.to = day)),
+    );
     let clear = Callback::new(move |()| {
         let search = filter.get_untracked().search;
         change.run((false, Filter { search, ..Filter::default() }));
@@ -76,7 +89,8 @@ pub fn Controls(
         _ => view! { <Button kind=Kind::Text on_press=clear>{connections::CLEAR}</Button> }.into_any(),
     });
     let fields = vec![view! { <Choices filter change /> }.into_any(), from, to, clear];
-    let fields = html::div().class("controls-body").id(body).hidden(move || !open.get()).child(fields).into_any();
+    let fields =
+        html::div().class("controls-body").id(body).hidden(move || !open.get()).child(fields).into_any();
     html::div()
         .class("controls")
         .role("search")
@@ -240,6 +254,7 @@ fn choice(
         options.insert(0, (String::new(), all.to_owned()));
         options.into_iter().map(|(value, words)| option(value, words)).collect_view().into_any()
     });
-    let list = html::select().on(ev::change, move |event| choose.run(event_target_value(&event))).child(shown);
+    let list =
+        html::select().on(ev::change, move |event| choose.run(event_target_value(&event))).child(shown);
     tag("label", "field", vec![say("span", "", name), list.into_any()])
 }

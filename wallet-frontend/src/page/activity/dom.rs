@@ -18,8 +18,7 @@ pub fn el(tag: &str, class: &str) -> HtmlElement {
 }
 
 pub fn svg(tag: &str, class: &str) -> Element {
-    let made: Element =
-        document().create_element_ns(Some(SVG), tag).map_or_else(JsCast::unchecked_into, |made| made);
+    let made: Element = document().create_element_ns(Some(SVG), tag).unwrap_or_else(JsCast::unchecked_into);
     set(&made, "class", class);
     made
 }

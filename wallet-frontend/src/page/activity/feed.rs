@@ -35,8 +35,7 @@ pub fn Feed(
 
     Effect::new(move || {
         if let Some(place) = place.get() {
-            let made =
-                list.with_value(Clone::clone).unwrap_or_else(|| List::new((*place).clone().into(), told));
+            let made = list.with_value(Clone::clone).unwrap_or_else(|| List::new((*place).clone(), told));
             list.set_value(Some(Rc::clone(&made)));
             turn.track();
             made.restart(filter.get().query(Day::begins));

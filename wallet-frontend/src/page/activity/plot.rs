@@ -61,7 +61,11 @@ pub fn Plot(filter: Signal<Filter>, turn: RwSignal<u32>, pick: Callback<Day>) ->
         }
     };
     let readout = live(move || words(readout()));
-    let head = tag("figcaption", "plot-head", vec![say("h2", "plot-title", text::CHART), tag("p", "plot-readout", vec![readout])]);
+    let head = tag(
+        "figcaption",
+        "plot-head",
+        vec![say("h2", "plot-title", text::CHART), tag("p", "plot-readout", vec![readout])],
+    );
     let bars = html::div()
         .class("plot-bars")
         .node_ref(place)
@@ -90,7 +94,10 @@ pub fn Plot(filter: Signal<Filter>, turn: RwSignal<u32>, pick: Callback<Day>) ->
         }
     };
     let within = html::div().class("plot-scroll").node_ref(table).into_any();
-    let table = html::details().class("plot-table").on(ev::toggle, show).child(vec![say("summary", "", text::AS_TABLE), within]);
+    let table = html::details()
+        .class("plot-table")
+        .on(ev::toggle, show)
+        .child(vec![say("summary", "", text::AS_TABLE), within]);
     let foot = tag("div", "plot-foot", vec![tag("p", "plot-legend", legend), table.into_any()]);
     tag("figure", "card plot", vec![head, bars.into_any(), foot])
 }

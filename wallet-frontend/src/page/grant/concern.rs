@@ -27,14 +27,20 @@ pub fn concern(app: &AppCard, grant: &GrantCard) -> AnyView {
         _ => text::CONCERN_FIRST,
     };
     let subject = encode(&fill(text::CONCERN_SUBJECT, &[("id", &id)]));
-    let site = app.website_url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://"));
+    let site =
+        app.website_url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://"));
     let name = visible_line(&app.name);
     let contact = live(move || {
-        let mail = session.ok().and_then(|session| session.support_email.clone()).filter(|mail| is_mail(mail));
+        let mail =
+            session.ok().and_then(|session| session.support_email.clone()).filter(|mail| is_mail(mail));
         let mut ways = Vec::new();
         if let Some(mail) = mail {
             let said = fill(text::CONCERN_MAIL, &[("address", &visible_line(&mail))]);
-            ways.push(link(format!("mailto:{}?subject={subject}", encode(&mail).replace("%40", "@")), false, vec![words(said)]));
+            ways.push(link(
+                format!("mailto:{}?subject={subject}", encode(&mail).replace("%40", "@")),
+                false,
+                vec![words(said)],
+            ));
         }
         if let Some(url) = site.clone() {
             let said = fill(text::CONCERN_SITE, &[("app", &name)]);

@@ -42,7 +42,8 @@ pub fn abilities(grant: &GrantCard) -> AnyView {
     }
     content.push(tag("ul", "can", can.into_iter().map(|can| foreign_in("li", can)).collect()));
     if !grant.scopes.is_empty() {
-        let raw = grant.scopes.iter().map(|scope| tag("li", "", vec![say("code", "", visible_line(&scope.scope))]));
+        let raw =
+            grant.scopes.iter().map(|scope| tag("li", "", vec![say("code", "", visible_line(&scope.scope))]));
         let raw = vec![say("summary", "", text::RAW), tag("ul", "", raw.collect())];
         content.push(tag("details", "fold raw", raw));
     }
@@ -110,7 +111,11 @@ fn ends(at: Timestamp) -> Vec<AnyView> {
     let far = move || at.as_second() - clock.now().as_second() > 86_400;
     let beside = live(move || {
         let left = left.get();
-        if far() && !left.is_empty() { say("span", "beside", fill(text::LEFT, &[("time", &left)])) } else { nothing() }
+        if far() && !left.is_empty() {
+            say("span", "beside", fill(text::LEFT, &[("time", &left)]))
+        } else {
+            nothing()
+        }
     });
     vec![view! { <Countdown at /> }.into_any(), beside]
 }

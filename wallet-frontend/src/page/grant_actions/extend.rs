@@ -90,7 +90,8 @@ pub fn ExtendButton(
             let offers = offered.get().into_iter().enumerate();
             offers.map(|(index, (offer, at))| line(group, chosen, index, offer, at)).collect_view().into_any()
         });
-        let until = vec![say("legend", "", words::UNTIL), choices, own_day(group, chosen, own, in_force, most)];
+        let until =
+            vec![say("legend", "", words::UNTIL), choices, own_day(group, chosen, own, in_force, most)];
         let problem = live(move || match failed.get() {
             Some(error) => view! { <ErrorBox error=ApiError { retry: false, ..error } /> }.into_any(),
             None => nothing(),
@@ -154,7 +155,11 @@ fn own_day(
             chosen.set(None);
             own.set(Day::parse(&event_target_value(&event)));
         });
-    tag("label", "offer", vec![radio(group, chosen, None, enter), say("span", "", words::OWN_DAY), day.into_any()])
+    tag(
+        "label",
+        "offer",
+        vec![radio(group, chosen, None, enter), say("span", "", words::OWN_DAY), day.into_any()],
+    )
 }
 
 fn radio(

@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_chosen_day_is_meant_to_its_end_but_not_past_the_latest() {
         let end = |next, in_force, most| at_end_of_day(at(next), at(0), at(in_force), at(most));
-        assert_eq!(end(5, 1, 30).map(|at| at.as_second()), Some(at(5).as_second() - 1));
+        assert_eq!(end(5, 1, 30).map(Timestamp::as_second), Some(at(5).as_second() - 1));
         assert_eq!(end(31, 1, 30), Some(at(30)));
         assert_eq!(end(2, 3, 30), None, "it ends later already");
         assert_eq!(end(-1, -3, 30), None, "it is over");

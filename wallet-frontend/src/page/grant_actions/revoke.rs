@@ -162,7 +162,8 @@ fn asking(
     revoke: Callback<()>,
 ) -> AnyView {
     let overview = use_overview();
-    let asking = Memo::new(move |_| step.with(|step| matches!(step, Step::Ask | Step::Busy | Step::Failed(_))));
+    let asking =
+        Memo::new(move |_| step.with(|step| matches!(step, Step::Ask | Step::Busy | Step::Failed(_))));
     let failed = move || match step.get() {
         Step::Failed(error) => view! { <ErrorBox error=ApiError { retry: false, ..error } /> }.into_any(),
         _ => nothing(),
@@ -212,7 +213,8 @@ fn finished(grant: Option<GrantCard>, with_it: usize, open: RwSignal<bool>) -> A
     let close = NodeRef::<html::Button>::new();
     Effect::new(move || focus_soon(close));
     let again = grant.as_ref().is_some_and(|grant| grant.connection_id.is_some());
-    let mut content = vec![say("p", "dialog-lede", if grant.is_some() { words::ENDED_LEDE } else { words::GONE_LEDE })];
+    let mut content =
+        vec![say("p", "dialog-lede", if grant.is_some() { words::ENDED_LEDE } else { words::GONE_LEDE })];
     content.extend(grant.map(|grant| view! { <Receipt grant with_it /> }.into_any()));
     if again {
         content.push(say("p", "aside-words", words::RECONNECT_LATER));
