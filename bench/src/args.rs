@@ -10,6 +10,7 @@ Measures what a call through the vault costs.
   alter-bench grants [OPTIONS]      the vault with 10,000 and with 1,000,000 grants
   alter-bench connections [OPTIONS] a call through an OAuth connection beside one with a managed secret
   alter-bench users [OPTIONS]       a call by provider and user token beside one by grant id
+  alter-bench wallet [OPTIONS]      what the Wallet's page reads, beside a single read of the store
   alter-bench upstream              the provider that the calls go to, as a process of its own
   alter-bench proxy ADDRESS         the bare reverse proxy, as a process of its own
 
@@ -35,6 +36,7 @@ pub(crate) enum Command {
     Grants(Options),
     Connections(Options),
     Users(Options),
+    Wallet(Options),
 }
 
 pub(crate) struct Options {
@@ -84,6 +86,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         ["grants", rest @ ..] => options(vault, rest).map(Command::Grants),
         ["connections", rest @ ..] => options(vault, rest).map(Command::Connections),
         ["users", rest @ ..] => options(vault, rest).map(Command::Users),
+        ["wallet", rest @ ..] => options(vault, rest).map(Command::Wallet),
         rest => options(vault, rest).map(Command::Compare),
     }
 }
@@ -136,6 +139,7 @@ mod tests {
         assert_eq!((options.rounds, options.connections, options.million), (2, vec![1, 4], true));
         assert!(matches!(parsed("--vault /x grants --grants 5"), Ok(Command::Grants(o)) if o.grants == 5));
         assert!(matches!(parsed("users --rounds 3"), Ok(Command::Users(o)) if o.rounds == 3));
+        assert!(matches!(parsed("wallet --seconds 1"), Ok(Command::Wallet(_))));
         assert!(matches!(parsed(""), Ok(Command::Compare(o)) if o.vault.is_none()));
         for line in
             ["--rounds", "--rounds x", "--rounds 0", "--connections 0", "--fast", "proxy", "proxy here"]

@@ -24,6 +24,7 @@ mod tokens;
 mod upstream;
 mod users;
 mod vault;
+mod wallet;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Ok(Command::Grants(options)) => grants::run(&options),
         Ok(Command::Connections(options)) => connections::run(&options),
         Ok(Command::Users(options)) => users::run(&options),
+        Ok(Command::Wallet(options)) => wallet::run(&options),
         Err(text) => Err(text.into()),
     };
     match result {

@@ -24,6 +24,8 @@ pub(crate) enum Work {
     Get,
     /// A signed `POST /sdk/proxy`.
     Vault(std::sync::Arc<VaultCall>),
+    /// A read by a browser: its path, and its cookie if it has one.
+    Page { path: http::Uri, cookie: Option<HeaderValue> },
 }
 
 pub(crate) struct VaultCall {
@@ -107,6 +109,14 @@ impl Work {
     pub(crate) fn request(&self, nonces: &mut Nonces) -> Result<Request<Full<Bytes>>, http::Error> {
         match self {
             Work::Vault(call) => call.request(nonces),
+            Work::Page { path, cookie } => {
+                let mut request = Request::new(Full::default());
+                request.uri_mut().clone_from(path);
+                let headers = request.headers_mut();
+                headers.insert(header::HOST, HeaderValue::from_static("vault"));
+                headers.extend(cookie.iter().map(|cookie| (header::COOKIE, cookie.clone())));
+                Ok(request)
+            }
             Work::Get => {
                 let mut request = Request::new(Full::default());
                 *request.uri_mut() = http::Uri::from_static(PATH);
