@@ -1,7 +1,7 @@
 //! What the chart of calls per day shows: half hours put into the days that the user's own clock makes of them.
 
+use alter_api_types::Timestamp;
 use alter_api_types::wallet::ActivityCounts;
-use jiff::Timestamp;
 
 use super::day::Day;
 

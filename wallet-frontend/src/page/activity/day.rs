@@ -1,7 +1,7 @@
 //! Days as the calendar on the user's wall has them. The arithmetic is plain; only what depends on the time zone asks the
 //! browser.
 
-use jiff::Timestamp;
+use alter_api_types::Timestamp;
 
 /// A calendar day, counted from 1 January 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

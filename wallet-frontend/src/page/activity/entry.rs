@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, rc::Rc};
 
+use alter_api_types::Timestamp;
 use alter_api_types::{AgentId, AppId, EventId, GrantId, wallet::ActivityRow};
-use jiff::Timestamp;
 
 /// Texts that occur again and again, each kept once.
 #[derive(Debug, Default)]

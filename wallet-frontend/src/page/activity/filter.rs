@@ -29,14 +29,19 @@ impl Filter {
     /// From the address's parameters. What cannot be read is left out: a link that somebody mangled still shows the page.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Self {
         let text = |name| get(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let day = |name| text(name).and_then(|day| Day::parse(&day));
+        let (mut from, mut to) = (day("from"), day("to"));
+        if from.zip(to).is_some_and(|(from, to)| from > to) {
+            (from, to) = (to, from);
+        }
         Self {
             app: text("app").and_then(|id| id.parse().ok()),
             provider: text("provider"),
             agent: text("agent").and_then(|id| id.parse().ok()),
             outcome: text("outcome").filter(|outcome| OUTCOMES.contains(&outcome.as_str())),
             event: text("show").filter(|event| event == "call"),
-            from: text("from").and_then(|day| Day::parse(&day)),
-            to: text("to").and_then(|day| Day::parse(&day)),
+            from,
+            to,
             search: text("q").map(|text| shortened(&text).to_owned()).unwrap_or_default(),
             grant: None,
         }
@@ -62,7 +67,7 @@ impl Filter {
     }
 
     /// What the API is asked. `begins` says when a day begins where the user is.
-    pub fn query(&self, begins: impl Fn(Day) -> Option<jiff::Timestamp>) -> ActivityQuery {
+    pub fn query(&self, begins: impl Fn(Day) -> Option<alter_api_types::Timestamp>) -> ActivityQuery {
         let search = shortened(self.search.trim());
         ActivityQuery {
             app_id: self.app,
@@ -160,8 +165,14 @@ mod tests {
     }
 
     #[test]
+    fn days_in_the_wrong_order_are_put_right() {
+        let filter = parse("?from=2026-03-09&to=2026-03-01");
+        assert_eq!(filter.write(), "?from=2026-03-01&to=2026-03-09");
+    }
+
+    #[test]
     fn both_days_are_asked_for_whole() {
-        let hour = |day: Day| jiff::Timestamp::from_second(i64::from(day.0) * 86_400 + 3600).ok();
+        let hour = |day: Day| alter_api_types::Timestamp::from_second(i64::from(day.0) * 86_400 + 3600).ok();
         let day = Day::parse("2026-03-09");
         let query = Filter { from: day, to: day, ..Filter::default() }.query(hour);
         assert_eq!(query.since.unwrap().to_string(), "2026-03-09T01:00:00Z");

@@ -13,7 +13,7 @@ use leptos::{
     task::spawn_local,
 };
 use wasm_bindgen::JsCast;
-use web_sys::{Element, Event, HtmlElement};
+use web_sys::{Element, Event, FocusOptions, HtmlElement};
 
 use super::{
     day::Day,
@@ -180,7 +180,10 @@ impl List {
         };
         // The button was replaced with its row: the focus goes to its successor.
         if let Ok(Some(button)) = fresh.query_selector(&format!("[data-act={act}]")) {
-            let _ = button.unchecked_into::<HtmlElement>().focus();
+            // Not scrolled to: below a long text it may be far away.
+            let options = FocusOptions::new();
+            options.set_prevent_scroll(true);
+            let _ = button.unchecked_into::<HtmlElement>().focus_with_options(&options);
         }
         self.draw();
     }

@@ -140,7 +140,7 @@ fn count(
 
 /// The day of an instant. Half hours come sorted, so that most are of the day of the one before: the calendar is asked once a
 /// day.
-fn day_at(at: jiff::Timestamp) -> Day {
+fn day_at(at: alter_api_types::Timestamp) -> Day {
     thread_local! {
         static LAST: RefCell<Option<(i64, i64, Day)>> = const { RefCell::new(None) };
     }

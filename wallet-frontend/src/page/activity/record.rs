@@ -1,7 +1,7 @@
 //! What was loaded of the record so far, by day, with the place of every row.
 
+use alter_api_types::Timestamp;
 use alter_api_types::wallet::ActivityRow;
-use jiff::Timestamp;
 
 use super::{
     day::Day,
