@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use alter_domain::{
+    Error,
     api::AppId,
     flow::{
         connect::PublicUrl,
@@ -15,7 +16,7 @@ use alter_domain::{
 use axum::{
     body::Body,
     extract::{Extension, RawQuery, State},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderValue, Method, header};
 use url::form_urlencoded;
@@ -71,15 +72,14 @@ pub(crate) async fn redirected(
     let before = WalletCookie::of(&headers, url);
     let received =
         state.wallet_sign_in().receive(answer, |id| known(&headers, url, Visited::Wallet(id)), before).await;
-    let mut answer = match &received {
-        Ok(_) => see_other(&format!("{}/", url.path())),
-        Err(why) => not_signed_in(url, *why),
+    let answer = match received {
+        Ok(session) => signed_in(url, &session),
+        Err(why @ NotSignedIn { app: Some(_), .. }) => not_signed_in(url, why),
+        // It answers nothing that this browser has asked.
+        Err(why) => return not_signed_in(url, why),
     };
-    if let Some(cookie) = received.ok().and_then(|cookie| cookie.to_header(url)) {
-        answer.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    // Whatever came from this browser has used it up.
-    match sign_in.filter(|id| known(&headers, url, Visited::Wallet(*id)).is_some()) {
+    // The request is used up.
+    match sign_in {
         Some(id) => forget(answer, url, Visited::Wallet(id)),
         None => answer,
     }
@@ -96,6 +96,15 @@ pub(crate) async fn posted(State(state): State<Arc<ConnectState>>, body: Body) -
         }
         Err(_) => not_signed_in(url, NotSignedIn { app: None, code: "sign_in_expired" }),
     }
+}
+
+fn signed_in(url: &PublicUrl, session: &WalletCookie) -> Response {
+    let Some(cookie) = session.to_header(url) else {
+        return Error::Internal("a cookie is not a header value".to_owned()).into_response();
+    };
+    let mut answer = see_other(&format!("{}/", url.path()));
+    answer.headers_mut().append(header::SET_COOKIE, cookie);
+    answer
 }
 
 fn not_signed_in(url: &PublicUrl, NotSignedIn { app, code }: NotSignedIn) -> Response {

@@ -113,6 +113,9 @@ async fn a_callback_that_nobody_asked_for_does_nothing() {
     assert_eq!(browser.get(moved.as_str()).await.status, 400);
     assert!(idp.exchanges().is_empty());
     nobody_is_known(&app).await;
+    // None of it has used the request up.
+    browser.get(back.as_str()).await;
+    assert_eq!(Person::of(browser).await.user, app.user_of(&idp, "ada"));
 }
 
 #[tokio::test]
