@@ -5,13 +5,13 @@
 
 mod access;
 mod activity;
-mod input;
 mod approvals;
 mod extract;
 mod grants;
-mod logo;
+mod input;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+mod logo;
 mod session;
 mod view;
 
