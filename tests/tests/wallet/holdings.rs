@@ -398,6 +398,10 @@ async fn an_overview_is_four_rounds_and_six_with_agents_however_much_there_is() 
     assert_eq!(counts.rounds, 6, "{counts:?}");
     stage.counting.reset();
     alice.detail(stage.own(&alice, "one more").await).await;
+    assert!(stage.counting.counts().rounds <= 3, "{:?}", stage.counting.counts());
+    let (_, connected) = stage.connected(&alice, "four@toy.example").await;
+    stage.counting.reset();
+    alice.detail(connected).await;
     assert!(stage.counting.counts().rounds <= 4, "{:?}", stage.counting.counts());
 }
 

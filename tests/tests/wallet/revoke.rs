@@ -324,3 +324,55 @@ async fn tokens_that_are_lost_do_not_keep_access_from_ending() {
     world.is_consistent().await;
     assert!(!world.stage.is_live(world.own).await);
 }
+
+/// Lists lag behind in production: what was done a moment ago shows all the same, and a click is answered by what is.
+#[tokio::test]
+async fn what_has_ended_shows_at_once_although_lists_are_late() {
+    let Connected { stage, alice, own, delegated, .. } = Connected::new().await;
+    stage.harsh.set(|harsh| (harsh.stale_writes, harsh.max_page, harsh.empty_pages) = (1000, 2, 250));
+    alice.revoke(delegated[0]).await.ok();
+    let other = alice.card(delegated[1]).await["holder"]["agent_id"].clone();
+    assert_eq!(alice.card(own).await["agent_ids"], json!([other]));
+    alice.revoke(delegated[0]).await.refused(409, "grant_revoked");
+    let receipt = alice.revoke(own).await.ok();
+    assert_eq!(receipt["ended_with_it"], json!([delegated[1]]));
+    assert_eq!(receipt["grant"]["ended"]["tokens_deleted"], json!(true));
+    let card = alice.card(own).await;
+    assert_eq!((&card["status"], &card["agent_ids"]), (&json!("revoked"), &json!([])));
+    assert_eq!(alice.grants().await.len(), 1);
+    for sibling in alice.detail(own).await["siblings"].as_array().unwrap() {
+        assert_eq!((&sibling["status"], &sibling["may_revoke"]), (&json!("revoked"), &json!(false)));
+    }
+}
+
+/// Competitors, throttling and answers that get lost, at every turn: whoever goes on asking has it ended, whole.
+#[tokio::test]
+async fn in_rough_weather_whoever_goes_on_asking_has_it_ended() {
+    for seed in 0..12 {
+        let world = Connected::new().await;
+        world.stage.harsh.set(|harsh| {
+            harsh.seed = seed;
+            (harsh.conflicts, harsh.throttles, harsh.lost_answers) = (150, 30, 30);
+            (harsh.stale_writes, harsh.max_page, harsh.empty_pages) = (20, 2, 250);
+        });
+        let mut tries = 0;
+        loop {
+            let answer = world.alice.revoke(world.own).await;
+            match answer.status.as_u16() {
+                200 => break,
+                409 => {
+                    answer.refused(409, "grant_revoked");
+                    break;
+                }
+                503 => tries += 1,
+                _ => panic!("{}", answer.text()),
+            }
+            assert!(tries < 100, "it never ends");
+            world.is_consistent().await;
+        }
+        for id in [world.own, world.delegated[0], world.delegated[1]] {
+            assert!(!world.stage.is_live(id).await);
+        }
+        world.is_consistent().await;
+    }
+}

@@ -12,7 +12,7 @@ use alter_domain::{
     port::{Key, TableName, Work},
     repo::{Connections, Grants, Users},
 };
-use alter_table_contract::CountingTable;
+use alter_table_contract::{CountingTable, HarshOptions, HarshTable};
 use alter_tests::{
     Answer, ConnectionSpec, FaultTable, GrantSpec, SecretSpec, Setup, TestAgent, TestApp, TestIdp,
     TestSecret, TestVault, TokenSpec, Upstream, reply, toy_provider,
@@ -32,16 +32,22 @@ pub(crate) struct Stage {
     /// The shop's provider.
     pub(crate) toy: ProviderConfig,
     pub(crate) secret: TestSecret,
-    pub(crate) faults: Arc<FaultTable>,
+    /// What lies between the vault and its store; setting up goes past it.
+    pub(crate) harsh: Arc<HarshTable>,
     pub(crate) counting: Arc<CountingTable>,
+    pub(crate) faults: Arc<FaultTable>,
 }
 
 pub(crate) async fn stage() -> Stage {
-    let (faults, counting): (Arc<OnceLock<_>>, Arc<OnceLock<_>>) = Default::default();
-    let (keep_faults, keep_counting) = (Arc::clone(&faults), Arc::clone(&counting));
+    let kept: Arc<OnceLock<_>> = Arc::default();
+    let keep = Arc::clone(&kept);
     let layer = move |table| {
-        let counting = keep_counting.get_or_init(|| Arc::new(CountingTable::new(table)));
-        Arc::clone(keep_faults.get_or_init(|| Arc::new(FaultTable::new(Arc::clone(counting) as _))))
+        let calm = HarshOptions { max_page: 10_000, empty_pages: 0, ..HarshOptions::default() };
+        let harsh = Arc::new(HarshTable::new(table, calm));
+        let counting = Arc::new(CountingTable::new(Arc::clone(&harsh) as _));
+        let faults = Arc::new(FaultTable::new(Arc::clone(&counting) as _));
+        let (.., faults) = keep.get_or_init(|| (harsh, counting, faults));
+        Arc::clone(faults)
     };
     let vault = Setup::default().layer(layer).build().await;
     let upstream = Upstream::serving(|_| async { reply(200, "") }).await;
@@ -53,8 +59,8 @@ pub(crate) async fn stage() -> Stage {
     }
     let toy = shop.provider(toy_provider(&format!("http://{}", upstream.addr), &upstream.host())).await;
     let secret = shop.secret(SecretSpec::bearer("key", "token-0123456789", upstream.host())).await;
-    let (faults, counting) = (Arc::clone(faults.get().unwrap()), Arc::clone(counting.get().unwrap()));
-    Stage { vault, idp, upstream, shop, desk, toy, secret, faults, counting }
+    let (harsh, counting, faults) = kept.get().unwrap().clone();
+    Stage { vault, idp, upstream, shop, desk, toy, secret, harsh, counting, faults }
 }
 
 impl Stage {
