@@ -16,6 +16,9 @@ use crate::{format, page::names::Cast, text::record as text};
 
 /// Rows are kept so far beyond the view, in CSS pixels.
 const MARGIN: f64 = 700.0;
+/// In one frame, at most so many rows are made that are not in view: a jump costs no more than what is seen of it.
+const UNSEEN_A_FRAME: usize = 5;
+
 /// What was loaded, and what of it is in the page.
 #[derive(Default)]
 pub struct State {
@@ -63,9 +66,18 @@ impl State {
         let anchor = (top > 0.0).then(|| self.record.heights().at(top));
         let before = anchor.map(|row| self.record.heights().before(row));
 
+        let seen = self.record.heights().window(top, top + tall);
+        let seen = if seen.is_empty() { wanted.start..wanted.start } else { seen };
         self.remove(&wanted);
-        for row in wanted {
+        for row in seen.clone() {
             self.insert(row, place);
+        }
+        // What is not seen yet can wait for the next frame.
+        let mut made = 0;
+        for row in (seen.end..wanted.end).chain((wanted.start..seen.start).rev()) {
+            if made < UNSEEN_A_FRAME {
+                made += usize::from(self.insert(row, place));
+            }
         }
         let moved = self.measure((bounds.width() - self.width).abs() > 0.5);
         self.width = bounds.width();
@@ -76,7 +88,7 @@ impl State {
                 window().scroll_by_with_x_and_y(0.0, shift);
             }
         }
-        moved
+        moved || made == UNSEEN_A_FRAME
     }
 
     /// Takes out what is no longer wanted, but not what has the focus.
@@ -101,13 +113,14 @@ impl State {
         });
     }
 
-    fn insert(&mut self, row: usize, place: &HtmlElement) {
+    /// Whether it was not there before.
+    fn insert(&mut self, row: usize, place: &HtmlElement) -> bool {
         let at = self.shown.partition_point(|shown| shown.row < row);
         if self.shown.get(at).is_some_and(|shown| shown.row == row) {
-            return;
+            return false;
         }
         let index = self.record.run_of(row);
-        let (Some(entry), Some(run)) = (self.record.entry(row), self.record.run(index)) else { return };
+        let (Some(entry), Some(run)) = (self.record.entry(row), self.record.run(index)) else { return false };
         let item =
             row::build(entry, Cast(self.all.as_deref()), self.open.get(&row).copied().unwrap_or_default());
         set(&item, "aria-posinset", &(row - run.first + 1).to_string());
@@ -116,6 +129,7 @@ impl State {
         let list = self.section(index, run, place);
         let _ = list.insert_before(&item, next.as_deref().map(AsRef::as_ref));
         self.shown.insert(at, Shown { row, item });
+        true
     }
 
     /// The list of the day's rows; made, at its place among the others, if it is not there.
