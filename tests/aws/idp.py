@@ -32,6 +32,8 @@ class Idp:
         self.client_secret = secrets.token_hex(16)
         # Who is signed in here, in whatever browser comes.
         self.person, self.groups = "", list[str]()
+        # Where browsers may be sent back to: what an operator copied from the portal.
+        self.redirect_uris, self.logout_uri = list[str](), ""
         # What was asked for, by the code that it was answered with.
         self._asked: dict[str, dict[str, str]] = {}
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -53,7 +55,9 @@ class Idp:
 
     def register_client(self, tenant: Tenant) -> None:
         client = {"client_id": CLIENT_ID, "client_secret": self.client_secret}
-        tenant.call("PUT", "/identity-provider/client", client)
+        shown = tenant.call("PUT", "/identity-provider/client", client)
+        self.redirect_uris = [shown["sdk_redirect_uri"], shown["wallet_redirect_uri"]]
+        self.logout_uri = shown["wallet_logout_uri"]
 
     def enable(self, tenant: Tenant, kind: str, **given: Any) -> dict[str, Any]:
         """A webhook of the app's, with the address and what proves its deliveries."""
@@ -69,6 +73,7 @@ class Idp:
 
     def authorize(self, asked: dict[str, str]) -> str:
         """Where the browser goes: back, with a code."""
+        assert asked["redirect_uri"] in self.redirect_uris, asked
         code = secrets.token_hex(16)
         self._asked[code] = {**asked, "sub": self.person}
         return f"{asked['redirect_uri']}?{urllib.parse.urlencode({'code': code, 'state': asked['state']})}"
@@ -153,6 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "/authorize":
                 self._go(self.server.idp.authorize(given))
             case "/end-session":
+                assert given["post_logout_redirect_uri"] == self.server.idp.logout_uri, given
                 self.server.idp.person = ""
                 self._go(f"{given['post_logout_redirect_uri']}?{urllib.parse.urlencode({'state': given['state']})}")
             case path:
