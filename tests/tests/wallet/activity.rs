@@ -10,6 +10,7 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::{
     busy::{Busy, HOSTILE},
+    stage::stage,
     world::{Person, World},
 };
 
@@ -317,4 +318,40 @@ async fn b020_whoever_is_two_users_by_two_claims_sees_the_rows_of_both() {
     for limit in [1, 500] {
         assert_eq!(activity(&world.alice, &format!("limit={limit}")).await, expected);
     }
+}
+
+/// What the vault itself does with a connection concerns whose it is, as does the end of an agent's grant on it.
+#[tokio::test]
+async fn b025_what_happens_to_a_connection_is_shown_to_whose_it_is() {
+    let stage = stage().await;
+    let (alice, bob) = (stage.person("alice").await, stage.person("bob").await);
+    let agent = stage.shop.agent().await;
+    let (connection, own) = stage.connected(&alice, "alice").await;
+    let delegated = stage.delegated(connection, &agent).await;
+    // The access token has expired, and the provider's answer to the refresh is none.
+    stage.vault.clock.advance(7200);
+    agent.client().proxy(&stage.by(delegated)).await;
+    alice.revoke(own).await.ok();
+    stage.work().await;
+    let shown = activity(&alice, "").await;
+    for (event, of_agent) in [
+        ("connection.refreshed", 0),
+        ("connection.revoked_at_provider", 0),
+        ("call", 1),
+        ("grant.revoked", 1),
+    ] {
+        let of_kind: Vec<_> = shown.iter().filter(|row| row["event"] == event).collect();
+        assert!(!of_kind.is_empty(), "{event}");
+        let agents: Vec<_> =
+            of_kind.iter().filter(|row| row["principal_agent_id"] == json!(agent.id)).collect();
+        assert_eq!(agents.len(), of_agent, "{event}");
+        assert!(agents.iter().all(|row| row["user_id"] == json!(alice.user)), "{event}");
+    }
+    let history = activity(&alice, &format!("grant_id={delegated}")).await;
+    assert_eq!(history.len(), 2, "its call and its end");
+    let bobs = activity(&bob, "").await;
+    assert!(bobs.iter().all(
+        |row| row["event"].as_str().unwrap().starts_with("sign_in") || row["user_id"] == json!(bob.user)
+    ));
+    assert!(activity(&bob, &format!("grant_id={delegated}")).await.is_empty());
 }
