@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, AppId, EventId, GrantId, IdpId, KeyId, PatId, UserId};
+use crate::{AgentId, AppId, EventId, GrantId, IdpId, KeyId, PatId, Timestamp, UserId};
 
 /// The filters of an audit query; all of them hold at once.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -117,7 +116,7 @@ pub struct AuditRow {
     pub context: BTreeMap<String, String>,
     pub traceparent: Option<String>,
     pub detail: BTreeMap<String, String>,
-    /// Whose token the call carried, or whom the event is about. It differs from `principal_user_id` where a group's grant was used.
+    /// Whose token the call carried, whose connection an agent used, or whom the event is about. It differs from `principal_user_id` where a group's grant was used.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub user_id: Option<UserId>,
 }

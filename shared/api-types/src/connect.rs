@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{GrantId, SecretText, grants::GrantPolicyInput};
+use crate::{GrantId, SecretText, Timestamp, grants::GrantPolicyInput};
 
 /// `POST /sdk/oauth/connect/session`.
 #[derive(Debug, Clone, Default, Deserialize)]

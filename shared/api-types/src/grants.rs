@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{AgentId, CredentialId, GrantId, SecretId};
+use crate::{AgentId, CredentialId, GrantId, SecretId, Timestamp};
 
 /// `POST /sdk/grants/list`.
 #[derive(Debug, Clone, Deserialize)]

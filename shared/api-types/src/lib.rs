@@ -13,12 +13,14 @@ pub mod portal;
 pub mod proxy;
 mod secret_text;
 pub mod sign_in;
+mod time;
 pub mod wallet;
 
 pub use color::Color;
 pub use error::ErrorBody;
 pub use id::*;
 pub use secret_text::SecretText;
+pub use time::Timestamp;
 
 /// A field that is absent or has a value, never null: a caller whose variable was not set must not act as the whole app.
 fn present<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(

@@ -10,7 +10,6 @@ mod keys;
 mod providers;
 mod secrets;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use apps::{AgentStatus, AgentView, AppStatus, AppView, CreateAgent, CreateApp, LogoView, UpdateApp};
@@ -33,7 +32,7 @@ pub use secrets::{
     RuleTarget, SecretView, TemplateField, TemplateView, UpdateSecret,
 };
 
-use crate::{OrgId, PatId, SecretText};
+use crate::{OrgId, PatId, SecretText, Timestamp};
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

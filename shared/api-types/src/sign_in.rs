@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, AppId, IdpId, SecretText, UserId};
+use crate::{AgentId, AppId, IdpId, SecretText, Timestamp, UserId};
 
 /// The answer of `POST /sdk/auth/session`.
 #[derive(Clone, Serialize)]

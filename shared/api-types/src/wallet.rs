@@ -1,12 +1,11 @@
 //! The Wallet: what end users see of their grants and of the record (`/wallet/api/*`). Every text in here that an app, a
 //! provider or an identity provider chose is shown as text and never as markup.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::audit::{AuditPage as ActivityPage, AuditRow as ActivityRow};
 use crate::{
-    AgentId, AppId, ConnectionId, GrantId, UserId,
+    AgentId, AppId, ConnectionId, GrantId, Timestamp, UserId,
     portal::{GrantKind, GrantStatus, ProviderRevocation, Surface},
 };
 

@@ -1,10 +1,9 @@
 //! Apps and agents.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::present;
-use crate::{AgentId, AppId};
+use crate::{AgentId, AppId, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

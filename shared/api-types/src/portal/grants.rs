@@ -1,9 +1,8 @@
 //! Grants.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, AppId, ConnectionId, GrantId, IdpId, SecretId, UserId};
+use crate::{AgentId, AppId, ConnectionId, GrantId, IdpId, SecretId, Timestamp, UserId};
 
 /// The owner of a grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

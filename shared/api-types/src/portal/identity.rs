@@ -1,11 +1,10 @@
 //! An app's identity provider and its users. No answer carries a client secret; a webhook's token is shown once, in the
 //! answer that makes it.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Surface, present};
-use crate::{AppId, IdpId, SecretText, UserId};
+use crate::{AppId, IdpId, SecretText, Timestamp, UserId};
 
 /// Which product it is. That fills in a form and chooses no rule: all issuers are held to the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,8 @@
 //! API keys.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, AppId, KeyId, SecretText};
+use crate::{AgentId, AppId, KeyId, SecretText, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

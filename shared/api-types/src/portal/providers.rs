@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{AppId, SecretText};
+use crate::{AppId, SecretText, Timestamp};
 
 /// A scope, and what it lets an app do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{BaseGrant, GrantView};
-use crate::{AppId, SecretId, SecretText};
+use crate::{AppId, SecretId, SecretText, Timestamp};
 
 /// How a managed secret authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
