@@ -98,7 +98,7 @@ fn Request(item: ApprovalCard, approvals: Remote<alter_api_types::wallet::Approv
         <li class="card approval">
             <div class="grant-top">
                 <div class="approval-who">
-                    {move || app.get().map(|app| view! { <Logo app=&app /> })}
+                    {move || app.get().map_or_else(|| ().into_any(), |app| view! { <Logo app=&app /> }.into_any())}
                     <div>
                         <h2>{asks}</h2>
                         <p class="quiet-words">{text::approvals::ASKED}" "<Ago at=created /></p>

@@ -93,13 +93,13 @@ fn AppCard(sums: Memo<Vec<AppSum>>, id: AppId) -> impl IntoView {
                     </div>
                     <Icon shape=Shape::Next />
                 </div>
-                <div class="app-facts">{move || sum.get().map(|sum| facts(&sum))}</div>
+                <div class="app-facts">{move || sum.get().map_or_else(|| ().into_any(), |sum| facts(&sum))}</div>
             </li>
         }
     })
 }
 
-fn facts(sum: &AppSum) -> impl IntoView + use<> {
+fn facts(sum: &AppSum) -> AnyView {
     let (live, agents, broken) = (sum.live, sum.agents, sum.broken);
     let used = match sum.last_used_at {
         Some(at) => view! { {text::apps::LAST_USED}" "<Ago at /> }.into_any(),
@@ -113,6 +113,7 @@ fn facts(sum: &AppSum) -> impl IntoView + use<> {
         <p class="facts-used">{used}</p>
         {(broken > 0).then(|| view! { <Badge tone=Tone::Warn text={text::apps::reconnect(broken)} /> })}
     }
+    .into_any()
 }
 
 /// No app has ever had access: what would be here, and how it comes.

@@ -7,11 +7,12 @@ use alter_api_types::{
     wallet::{AppCard, SignInOptions},
 };
 use leptos::{prelude::*, task::spawn_local};
-use leptos_router::hooks::{use_navigate, use_query_map};
 
 use crate::{
     api::{self, ApiError},
-    format, query, store, text,
+    format,
+    page::plain::{nothing, say},
+    query, store, text,
     ui::{ErrorBox, Foreign, Head, Icon, Logo, Mark, Shape, Skeleton, app_style, next_id},
 };
 
@@ -19,8 +20,7 @@ type Options = Option<Result<Arc<SignInOptions>, ApiError>>;
 
 #[component]
 pub fn SignIn() -> impl IntoView {
-    let address = use_query_map();
-    let part = move |name: &'static str| address.with(|it| it.get(name).filter(|value| !value.is_empty()));
+    let part = |name: &'static str| route::query(name).filter(|value| !value.is_empty());
     // The identity provider comes back from a sign-out with the app in `state`.
     let named = Memo::new(move |_| part("app").or_else(|| part("state")));
     let remembered = store::app();
@@ -66,7 +66,7 @@ pub fn SignIn() -> impl IntoView {
             </div>
             <div class="card sign-in-card">
                 <div class="notices" role="status">
-                    {move || notice().map(|(class, words)| view! { <p class={class}>{words}</p> })}
+                    {move || notice().map_or_else(nothing, |(class, words)| say("p", class, words))}
                 </div>
                 <Head window=text::sign_in::TITLE title=text::sign_in::HEADLINE lede=text::sign_in::LEDE />
                 {move || body(options.get(), switches.get(), ask)}
@@ -165,7 +165,6 @@ fn Others(apps: Vec<AppCard>) -> impl IntoView {
 #[component]
 fn ById() -> impl IntoView {
     let (value, wrong) = (RwSignal::new(String::new()), RwSignal::new(false));
-    let navigate = use_navigate();
     let (id, help) = (next_id(), next_id());
     view! {
         <form
@@ -174,7 +173,7 @@ fn ById() -> impl IntoView {
             on:submit=move |event| {
                 event.prevent_default();
                 match value.get_untracked().trim().parse::<AppId>() {
-                    Ok(app) => navigate(&query::path("/sign-in", &[("app", Some(&app.to_string()))]), Default::default()),
+                    Ok(app) => route::go(&query::path("/sign-in", &[("app", Some(&app.to_string()))]), Step::Page),
                     Err(_) => wrong.set(true),
                 }
             }
@@ -200,7 +199,7 @@ fn ById() -> impl IntoView {
                 </button>
             </div>
             <p class="help" class:bad=move || wrong.get() id={help} role="status">
-                {move || if wrong.get() { text::sign_in::APP_ID_WRONG } else { text::sign_in::APP_ID_HELP }}
+                {move || String::from(if wrong.get() { text::sign_in::APP_ID_WRONG } else { text::sign_in::APP_ID_HELP })}
             </p>
         </form>
     }

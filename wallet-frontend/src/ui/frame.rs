@@ -1,11 +1,11 @@
 //! What is around every page: the mark, the way to the pages, and the person's account.
 
 use leptos::{html, prelude::*, task::spawn_local};
-use leptos_router::hooks::{use_location, use_navigate};
 
 use super::{Button, Icon, Kind, Mark, Shape, ThemeChoice, ToastList, provide_toasts};
 use crate::{
     api, format, query,
+    route::{self, Step},
     state::{use_clock, use_overview, use_session},
     store, text,
 };
@@ -22,7 +22,7 @@ const PAGES: [(&str, &str, Shape); 4] = [
 #[component]
 pub fn Frame(children: Children) -> impl IntoView {
     let toasts = provide_toasts();
-    let path = use_location().pathname;
+    let path = route::path();
     let outside = Memo::new(move |_| path.get() == SIGN_IN);
     let content = NodeRef::<html::Main>::new();
     leave_when_signed_out();
@@ -66,8 +66,8 @@ pub fn Frame(children: Children) -> impl IntoView {
 
 /// Forgets everything that belongs to a person, and shows the sign-in.
 fn leave_when_signed_out() {
-    let (session, overview, navigate) = (use_session(), use_overview(), use_navigate());
-    let path = use_location().pathname;
+    let (session, overview) = (use_session(), use_overview());
+    let path = route::path();
     Effect::new(move || {
         if let Some(session) = session.ok() {
             store::set_app(&session.app.app_id.to_string());
@@ -80,7 +80,7 @@ fn leave_when_signed_out() {
         if path.get_untracked() != SIGN_IN {
             let error = was_in.then_some(api::SESSION_REQUIRED);
             let to = query::path(SIGN_IN, &[("app", store::app().as_deref()), ("error", error)]);
-            navigate(&to, leptos_router::NavigateOptions { replace: true, ..Default::default() });
+            route::go(&to, Step::Away);
         }
     });
 }
@@ -130,15 +130,16 @@ fn Navigation(path: Memo<String>) -> impl IntoView {
                             path.with(|path| path == href || (href == "/connections" && path.starts_with("/grants/")))
                         };
                         let badge = move || {
-                            (shape == Shape::Approvals && waiting.get() > 0)
-                                .then(|| {
-                                    view! {
-                                        <span class={"nav-count"}>
-                                            <span aria-hidden="true">{waiting.get()}</span>
-                                            <span class={"unseen"}>{text::frame::waiting(waiting.get())}</span>
-                                        </span>
-                                    }
-                                })
+                            if shape != Shape::Approvals || waiting.get() == 0 {
+                                return ().into_any();
+                            }
+                            view! {
+                                <span class="nav-count">
+                                    <span aria-hidden="true">{waiting.get().to_string()}</span>
+                                    <span class="unseen">{text::frame::waiting(waiting.get())}</span>
+                                </span>
+                            }
+                            .into_any()
                         };
                         view! {
                             <li>
@@ -164,32 +165,32 @@ fn Account() -> impl IntoView {
         let name = session.name.as_ref().or(session.email.as_ref()).unwrap_or(&session.subject);
         Some(format::visible_line(name))
     });
+    // Texts, present or not, are of one type: what changes costs code for each type that it has.
+    let called = move || name.get().unwrap_or_default();
     let email = move || {
-        let session = session.ok()?;
-        let email = session.email.as_ref().filter(|_| session.name.is_some())?;
-        Some(format::visible_line(email))
+        let session = session.ok().filter(|session| session.name.is_some());
+        session.and_then(|it| it.email.as_deref().map(format::visible_line)).unwrap_or_default()
     };
     let through = move || {
-        let session = session.ok()?;
-        let host =
-            session.issuer.split("://").nth(1).unwrap_or(&session.issuer).trim_end_matches('/').to_owned();
-        Some(text::frame::signed_in_through(&format::visible_line(&host)))
+        let Some(session) = session.ok() else { return String::new() };
+        let host = session.issuer.split("://").nth(1).unwrap_or(&session.issuer).trim_end_matches('/');
+        text::frame::signed_in_through(&format::visible_line(host))
     };
     view! {
         <div class="account">
             <button type="button" class="account-button" popovertarget="account">
                 <span class="unseen">{text::frame::ACCOUNT}</span>
                 <span class="tile own" aria-hidden="true">
-                    {move || name.get().map(|name| format::initials(&name))}
+                    {move || name.get().map(|name| format::initials(&name)).unwrap_or_default()}
                 </span>
                 <span class="account-words">
-                    <bdi class="account-name">{move || name.get()}</bdi>
+                    <bdi class="account-name">{called}</bdi>
                     <bdi class="account-mail">{email}</bdi>
                 </span>
             </button>
             <div class="account-panel" id="account" popover="auto">
                 <p class="account-who">
-                    <bdi class="account-name">{move || name.get()}</bdi>
+                    <bdi class="account-name">{called}</bdi>
                     <bdi class="account-mail">{email}</bdi>
                     <bdi class="account-mail">{through}</bdi>
                 </p>
@@ -228,7 +229,7 @@ fn SignOut() -> impl IntoView {
     view! {
         <Button kind=Kind::Quiet busy on_press=press>
             <Icon shape=Shape::Out />
-            {move || if busy.get() { text::frame::SIGNING_OUT } else { text::frame::SIGN_OUT }}
+            {move || if busy.get() { text::frame::SIGNING_OUT.to_owned() } else { text::frame::SIGN_OUT.to_owned() }}
         </Button>
     }
 }

@@ -2,9 +2,16 @@
 
 use alter_api_types::{AppId, wallet::GrantCard};
 use leptos::prelude::*;
-use leptos_router::{NavigateOptions, hooks::use_navigate};
 
-use crate::{format, holdings::Standing, query, state::use_overview, text, ui::next_id};
+use crate::{
+    format,
+    holdings::Standing,
+    query,
+    route::{self, Step},
+    state::use_overview,
+    text,
+    ui::next_id,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
@@ -27,10 +34,7 @@ impl Choice {
 #[component]
 pub fn Filters(choice: Memo<Choice>, #[prop(into)] shown: Signal<usize>) -> impl IntoView {
     let overview = use_overview();
-    let navigate = use_navigate();
-    let go = Callback::new(move |to: Choice| {
-        navigate(&to.address(), NavigateOptions { replace: true, scroll: false, ..Default::default() });
-    });
+    let go = Callback::new(|to: Choice| route::go(&to.address(), Step::Instead));
     let apps = Memo::new(move |_| {
         let overview = overview.ok()?;
         Some(
@@ -58,6 +62,7 @@ pub fn Filters(choice: Memo<Choice>, #[prop(into)] shown: Signal<usize>) -> impl
                             view! { <option value={id.to_string()} selected={chosen == Some(id)}>{name}</option> }
                         })
                         .collect_view()
+                        .into_any()
                     }}
                 </select>
             </div>
