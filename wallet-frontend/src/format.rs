@@ -1,6 +1,6 @@
 //! Dates, times and numbers as the person's region writes them, in the browser's time zone.
 
-use jiff::Timestamp;
+use alter_api_types::Timestamp;
 use js_sys::{Array, Date, Function, Intl, Object, Reflect};
 use wasm_bindgen::JsValue;
 

@@ -1,10 +1,10 @@
 //! What a person's grants come to: one row for each, agents' grants with the own one that they hang on, and a sum per app.
 
+use alter_api_types::Timestamp;
 use alter_api_types::{
     portal::GrantStatus,
     wallet::{AppCard, GrantCard, Holder, Overview},
 };
-use jiff::Timestamp;
 
 /// One grant as a page shows it.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,6 +12,7 @@ mod format;
 mod holdings;
 mod page;
 mod query;
+mod route;
 mod span;
 mod state;
 mod store;
@@ -20,10 +21,7 @@ mod ui;
 mod visible;
 
 use leptos::prelude::*;
-use leptos_router::{
-    components::{FlatRoutes, Route, Router},
-    path,
-};
+use route::Page;
 use ui::Frame;
 
 fn main() {
@@ -36,20 +34,22 @@ fn main() {
 
 #[component]
 fn Site() -> impl IntoView {
-    state::provide();
+    // Before the router: it shows the page within the event that this listens to.
     page::watch_history();
+    route::provide();
+    state::provide();
+    let page = route::page();
     view! {
-        <Router>
-            <Frame>
-                <FlatRoutes fallback=page::NotFound>
-                    <Route path=path!("/") view=page::Apps />
-                    <Route path=path!("/connections") view=page::Connections />
-                    <Route path=path!("/activity") view=page::Activity />
-                    <Route path=path!("/approvals") view=page::Approvals />
-                    <Route path=path!("/grants/:id") view=page::Grant />
-                    <Route path=path!("/sign-in") view=page::SignIn />
-                </FlatRoutes>
-            </Frame>
-        </Router>
+        <Frame>
+            {move || match page.get() {
+                Page::Apps => view! { <page::Apps /> }.into_any(),
+                Page::Connections => view! { <page::Connections /> }.into_any(),
+                Page::Activity => view! { <page::Activity /> }.into_any(),
+                Page::Approvals => view! { <page::Approvals /> }.into_any(),
+                Page::Grant => view! { <page::Grant /> }.into_any(),
+                Page::SignIn => view! { <page::SignIn /> }.into_any(),
+                Page::None => view! { <page::NotFound /> }.into_any(),
+            }}
+        </Frame>
     }
 }

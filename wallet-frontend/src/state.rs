@@ -2,11 +2,11 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use alter_api_types::Timestamp;
 use alter_api_types::{
     AgentId, AppId,
     wallet::{AgentCard, AppCard, GrantCard, Overview, RevokeReceipt, SessionView},
 };
-use jiff::Timestamp;
 use leptos::{prelude::*, task::spawn_local};
 
 use crate::{

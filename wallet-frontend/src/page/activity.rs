@@ -17,26 +17,24 @@ mod sight;
 mod words;
 
 use leptos::prelude::*;
-use leptos_router::{
-    NavigateOptions,
-    hooks::{use_navigate, use_query_map},
-};
 
 pub use self::{feed::Feed, filter::Filter, kept::watch as watch_history};
-use crate::{text, ui::Head};
+use crate::{
+    route::{self, Step},
+    text,
+    ui::Head,
+};
 use controls::Controls;
 use plot::Plot;
 
 #[component]
 pub fn Activity() -> impl IntoView {
-    let query = use_query_map();
-    let navigate = use_navigate();
-    let filter = Memo::new(move |_| query.with(|query| Filter::read(|name| query.get(name))));
+    let filter = Memo::new(|_| Filter::read(route::query));
     let filter = Signal::from(filter);
     let turn = RwSignal::new(0_u32);
     let change = Callback::new(move |(replace, filter): (bool, Filter)| {
-        let options = NavigateOptions { replace, scroll: false, ..NavigateOptions::default() };
-        navigate(&format!("/activity{}", filter.write()), options);
+        let step = if replace { Step::Instead } else { Step::Within };
+        route::go(&format!("/activity{}", filter.write()), step);
     });
     let pick = Callback::new(move |day| {
         change.run((false, Filter { from: Some(day), to: Some(day), ..filter.get_untracked() }));

@@ -6,12 +6,12 @@ mod row;
 use alter_api_types::{AppId, GrantId};
 use filter::{Choice, Filters};
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use row::GrantRow;
 
 use crate::{
     format, holdings,
     holdings::{Row, Standing},
+    route,
     state::use_overview,
     text,
     ui::{Empty, Head, Load, ProviderMark, Shape, Stale},
@@ -46,12 +46,9 @@ fn All() -> impl IntoView {
         rows.iter().filter(|row| !holdings::is_live(&row.grant)).map(|row| row.grant.grant_id).collect()
     });
     let ended_before = StoredValue::new(ended_before);
-    let address = use_query_map();
-    let choice = Memo::new(move |_| {
-        address.with(|address| Choice {
-            app: address.get_str("app").and_then(|id| id.parse::<AppId>().ok()),
-            standing: Standing::named(address.get_str("status").unwrap_or_default()),
-        })
+    let choice = Memo::new(move |_| Choice {
+        app: route::query("app").and_then(|id| id.parse::<AppId>().ok()),
+        standing: Standing::named(&route::query("status").unwrap_or_default()),
     });
     let shown = Memo::new(move |_| {
         let choice = choice.get();

@@ -12,7 +12,6 @@ use alter_api_types::{
     wallet::{GrantCard, GrantDetail},
 };
 use leptos::{html, prelude::*, task::spawn_local};
-use leptos_router::hooks::use_params_map;
 
 use super::{
     activity::{Feed, Filter},
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     api::{self, ApiError},
-    format,
+    format, route,
     text::{self, connections, grant as words, record::fill},
     ui::{ErrorBox, Head, Icon, Shape, Skeleton},
     visible::visible_line,
@@ -35,8 +34,7 @@ type Answer = Option<Result<Arc<GrantDetail>, ApiError>>;
 
 #[component]
 pub fn Grant() -> AnyView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").and_then(|id| id.parse::<GrantId>().ok())));
+    let id = route::grant();
     let detail = RwSignal::new(None::<Result<Arc<GrantDetail>, ApiError>>);
     let read = move |id: GrantId| {
         spawn_local(async move {
@@ -64,10 +62,13 @@ pub fn Grant() -> AnyView {
     let shown = live(move || match (id.get(), detail.get()) {
         (None, _) => view! { <NotFound /> }.into_any(),
         (_, None) => vec![head(), view! { <Skeleton cards=3 /> }.into_any()].into_any(),
-        (_, Some(Err(error))) => vec![head(), view! { <ErrorBox error on_retry=again /> }.into_any()].into_any(),
+        (_, Some(Err(error))) => {
+            vec![head(), view! { <ErrorBox error on_retry=again /> }.into_any()].into_any()
+        }
         (_, Some(Ok(detail))) => view! { <Detail detail again /> }.into_any(),
     });
-    let history = live(move || id.get().map_or_else(nothing, |id| view! { <History id detail /> }.into_any()));
+    let history =
+        live(move || id.get().map_or_else(nothing, |id| view! { <History id detail /> }.into_any()));
     vec![shown, history].into_any()
 }
 

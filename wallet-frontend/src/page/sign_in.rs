@@ -12,7 +12,9 @@ use crate::{
     api::{self, ApiError},
     format,
     page::plain::{nothing, say},
-    query, store, text,
+    query,
+    route::{self, Step},
+    store, text,
     ui::{ErrorBox, Foreign, Head, Icon, Logo, Mark, Shape, Skeleton, app_style, next_id},
 };
 

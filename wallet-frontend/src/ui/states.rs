@@ -75,19 +75,21 @@ pub fn ErrorBox(
 #[component]
 pub fn Stale<T: Send + Sync + 'static>(
     of: Remote<T>,
-    #[prop(into)] since: Signal<jiff::Timestamp>,
+    #[prop(into)] since: Signal<alter_api_types::Timestamp>,
 ) -> impl IntoView {
     move || {
-        of.stale().map(|_| {
-            view! {
+        if of.stale().is_none() {
+            return ().into_any();
+        }
+        view! {
                 <div class="stale" role="status">
                     <p>{text::common::stale(&format::time(since.get()))}</p>
                     <Button kind=Kind::Text busy=Signal::derive(move || of.busy()) on_press=move |()| of.refresh()>
                         {text::common::RETRY}
                     </Button>
                 </div>
-            }
-        })
+        }
+        .into_any()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Times that stay right while one looks at them.
 
-use jiff::Timestamp;
+use alter_api_types::Timestamp;
 use leptos::prelude::*;
 
 use crate::{format, state::use_clock, text};

@@ -1,10 +1,10 @@
 //! What a grant is and can do.
 
+use alter_api_types::Timestamp;
 use alter_api_types::{
     portal::GrantStatus,
     wallet::{AgentCard, AppCard, GrantCard, Holder},
 };
-use jiff::Timestamp;
 use leptos::prelude::*;
 
 use crate::{

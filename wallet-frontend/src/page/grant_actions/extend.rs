@@ -1,10 +1,10 @@
 //! Giving a grant more time.
 
+use alter_api_types::Timestamp;
 use alter_api_types::{
     portal::GrantStatus,
     wallet::{ExtendRequest, GrantCard},
 };
-use jiff::Timestamp;
 use leptos::{ev, html, prelude::*, task::spawn_local};
 
 use super::more_time::{Offer, at_end_of_day, offers};

@@ -1,6 +1,6 @@
 //! Until when a grant can be extended.
 
-use jiff::Timestamp;
+use alter_api_types::Timestamp;
 
 /// One of the times that are offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
