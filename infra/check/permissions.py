@@ -78,7 +78,6 @@ RARE = {
     ("IdentityPolicy", "Reach"): FIRST,
     ("IdentityPolicy", "NameOfUser"): FIRST,
     ("IdentityPolicy", "AsTheyWereRead"): FIRST,
-    ("WalletRole", "AgentsShown"): "an agent's grant on somebody's connection",
     ("WalletRole", "SessionIsUsed"): "a session of the Wallet's that is older than five minutes",
     ("WebhookRole", "MembershipsOfUser"): "somebody who leaves a group",
     ("WebhookRole", "MembersOfGroup"): "a group that is gone",

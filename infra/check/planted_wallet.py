@@ -152,7 +152,7 @@ def the_wallet_is_told_of_the_key(resources):
 
 @planted("the_wallet_has_no_key")
 def the_wallet_reads_what_is_sealed(resources):
-    of_role(resources, "WalletRole", "WhoAsks")["Resource"] = {"Fn::GetAtt": ["VaultTable", "Arn"]}
+    of_role(resources, "WalletRole", "WhoAsksAndWhatIsShown")["Resource"] = {"Fn::GetAtt": ["VaultTable", "Arn"]}
 
 
 @planted("signing_in_is_throttled")
