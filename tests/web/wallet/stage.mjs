@@ -1,11 +1,13 @@
-/** What the tests of the Wallet share: the stage of identity with the Wallet's site, people who are signed in, and the published SDK. */
+/** What the tests of the Wallet share: the stage of identity with the Wallet's site, a second identity provider, and the published SDK. */
 
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { open } from "../browser.mjs";
-import { IdentityStage, signInAs, startIdentityStage } from "../identity/stage.mjs";
+import { IdentityStage, startIdentityStage } from "../identity/stage.mjs";
+import { startIdentityProgram } from "../program.mjs";
+import { Visit } from "./visit.mjs";
 
 const ROOT = join(import.meta.dirname, "../../..");
 /** The site as `cargo xtask wallet` builds it. */
@@ -13,7 +15,7 @@ export const SITE = process.env.ALTER_WALLET_DIR ?? join(ROOT, "target/wallet/di
 /** A Python that has the published SDK. */
 const PYTHON = process.env.ALTER_SDK_PYTHON ?? join(ROOT, ".venv/bin/python");
 
-/** Everything started; `close()` ends it. */
+/** Everything started; `close()` ends it. `args` are the vault's. */
 export async function startWalletStage(args = []) {
     const stage = await startIdentityStage(["--wallet-dir", SITE, ...args]);
     return Object.setPrototypeOf(stage, WalletStage.prototype);
@@ -22,6 +24,29 @@ export async function startWalletStage(args = []) {
 export class WalletStage extends IdentityStage {
     get origin() {
         return this.vault.baseUrl;
+    }
+
+    /** An identity provider that has nothing to do with the first: a process of its own. */
+    async otherIdp() {
+        this.strangers ??= await startIdentityProgram();
+        return this.strangers;
+    }
+
+    /** A new app, whose users sign out at the provider too; `idp` is another provider than the stage's. */
+    async app({ idp = this.idp, ...options } = {}) {
+        const app = await super.app.call(Object.create(this, { idp: { value: idp } }), options);
+        const post_logout_redirect_uris = [app.idp.wallet_logout_uri];
+        await idp.control("client", { client_id: idp.client_id, post_logout_redirect_uris });
+        return app;
+    }
+
+    /** Somebody with an account connected to each of the apps; `grants` are theirs, in the order of the apps. */
+    async holder(apps, { account, ...options } = {}) {
+        const who = await this.person(options.profile);
+        const user_token = await this.token(who);
+        const grants = [];
+        for (const app of apps) grants.push(await this.connected(app, user_token, account ?? `${who}.notes`, options));
+        return { who, user_token, grants, account: account ?? `${who}.notes` };
     }
 
     /** The page in a browser of its own, signed in with an account of the provider's; `then` gets a `Visit`. */
@@ -43,46 +68,8 @@ export class WalletStage extends IdentityStage {
         const { stdout } = await promisify(execFile)(PYTHON, [script, asked]);
         return JSON.parse(stdout);
     }
-}
 
-/** One person's browser. */
-export class Visit {
-    constructor(stage, context, page, complaints) {
-        Object.assign(this, { stage, context, page, complaints });
-    }
-
-    /** From the app's link to the Wallet's first page. */
-    async signIn(app, account) {
-        const { page } = this;
-        await page.goto(`${this.stage.origin}/sign-in?app=${app.id}`);
-        await page.getByRole("link", { name: /^Continue with/ }).click();
-        await signInAs(page, account);
-        await page.waitForURL(`${this.stage.origin}/`);
-        await page.getByRole("heading", { level: 1, name: "Apps" }).waitFor();
-    }
-
-    /** Another page of the Wallet, by its address. */
-    async go(path) {
-        await this.page.goto(this.stage.origin + path);
-        await this.page.getByRole("heading", { level: 1 }).waitFor();
-    }
-
-    /** What the page's own script would be told: `{status, body}`. */
-    async api(path, { method = "GET", headers = {}, body } = {}) {
-        return this.page.evaluate(
-            async ([path, method, headers, body]) => {
-                const typed = body === undefined ? headers : { "content-type": "application/json", ...headers };
-                const reply = await fetch(`/wallet/api${path}`, { method, headers: typed, body });
-                const text = await reply.text();
-                return { status: reply.status, body: text.startsWith("{") ? JSON.parse(text) : text };
-            },
-            [path, method, headers, body === undefined ? undefined : JSON.stringify(body)],
-        );
-    }
-
-    /** The session's cookie, which no script can read. */
-    async cookie() {
-        const cookies = await this.context.cookies(this.stage.origin);
-        return cookies.find(({ name }) => name.endsWith("alter_wallet"));
+    async close() {
+        await Promise.all([super.close(), this.strangers?.stop()]);
     }
 }
