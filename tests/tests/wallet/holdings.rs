@@ -89,6 +89,27 @@ async fn an_app_that_granted_before_the_user_came_shows_and_one_that_granted_not
 }
 
 #[tokio::test]
+async fn b025_another_organization_that_names_the_user_puts_nothing_before_them() {
+    let stage = stage().await;
+    let alice = stage.person("alice").await;
+    let own = stage.own(&alice, "own").await;
+    // An app without an identity provider may grant to whatever id it likes.
+    let elsewhere = stage.vault.app().await;
+    assert_ne!(elsewhere.org, stage.shop.org);
+    elsewhere.agent().await;
+    let host = stage.upstream.host();
+    let secret = elsewhere.secret(SecretSpec::bearer("bait", "token-0123456789", host)).await;
+    let bait = elsewhere.grant(&secret, GrantSpec::of_user(alice.user, "Your bank: call us")).await;
+    assert!(stage.reach(alice.user).await.contains(&elsewhere.id), "it stands where the Wallet looks");
+    let overview = alice.overview().await;
+    assert_eq!(ids(overview["grants"].as_array().unwrap()), texts(&[own]));
+    assert!(!overview.to_string().contains(&elsewhere.id.to_string()), "{overview}");
+    let path = format!("/wallet/api/grants/{bait}");
+    alice.get(&path).await.refused(404, "grant_not_found");
+    alice.post(&format!("{path}/revoke"), &json!({})).await.refused(404, "grant_not_found");
+}
+
+#[tokio::test]
 async fn b022_b023_a_connection_says_what_it_is_in_plain_words() {
     let stage = stage().await;
     let alice = stage.person("alice").await;

@@ -5,18 +5,25 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use alter_api_types::{AgentId, AppId, ConnectionId, GrantId, UserId};
+use alter_api_types::{AgentId, AppId, ConnectionId, GrantId, OrgId, UserId};
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
-    future::{try_join, try_join3},
+    future::{try_join, try_join4},
     stream,
 };
 use jiff::Timestamp;
 
-use super::{Held, Holder, SignedIn, WalletService, held::Furnished, reach::Reach, read::AT_ONCE};
+use super::{
+    Held, Holder, SignedIn, WalletService,
+    held::Furnished,
+    reach::Reach,
+    read::{AT_ONCE, read},
+};
 use crate::{
     error::{Error, Result},
+    keyspace,
     model::{Agent, App, Connection, Grant, GrantState, GrantStatus, Principal},
+    port::TableName,
     repo::{Agents, Connections, GrantFilter, Grants, Listing, MAX_LISTED, PrincipalFilter},
 };
 
@@ -54,7 +61,7 @@ impl WalletService {
     /// All of a user's grants. Three rounds after the session's; two more where agents have grants on the user's connections.
     pub async fn holdings(&self, who: &SignedIn) -> Result<Holdings> {
         let reach = self.reach(who).await?;
-        let (listed, truncated) = self.listed(&reach).await?;
+        let (listed, truncated) = self.listed(who.session.org_id, &reach).await?;
         let apps: BTreeSet<_> = listed.iter().map(|(grant, _)| grant.app_id).collect();
         let (first, of_apps) = try_join(self.furnish(listed), self.agents_of(apps)).await?;
         let Furnished { mut held, mut apps, .. } = first;
@@ -86,14 +93,18 @@ impl WalletService {
         let (Some(held), Some(app)) = (held.pop(), app) else {
             return Err(Error::Internal(format!("the app of grant {id} is missing")));
         };
+        if app.org_id != who.session.org_id {
+            return Err(Error::grant_not_found());
+        }
         Ok(Holding { app, held, siblings, agents })
     }
 
     /// The grant as it is stored, and what the user is to it; what they are nothing to does not exist.
     pub(super) async fn visible(&self, who: &SignedIn, id: GrantId) -> Result<(Grant, Holder)> {
         let (selves, grant) = try_join(self.selves(&who.session), self.find(id)).await?;
-        let (holder, _) = self.holder(&selves, &grant).await?;
-        Ok((grant, holder))
+        let of_org = self.of_org(who.session.org_id, BTreeSet::from([grant.app_id]));
+        let ((holder, _), of_org) = try_join(self.holder(&selves, &grant), of_org).await?;
+        if of_org.is_empty() { Err(Error::grant_not_found()) } else { Ok((grant, holder)) }
     }
 
     async fn find(&self, id: GrantId) -> Result<Grant> {
@@ -163,12 +174,15 @@ impl WalletService {
     }
 
     /// Their own grants and their groups', at most [`MAX_HELD`], from indexes.
-    async fn listed(&self, reach: &Reach) -> Result<(Vec<(Grant, Holder)>, bool)> {
+    async fn listed(&self, org: OrgId, reach: &Reach) -> Result<(Vec<(Grant, Holder)>, bool)> {
         let now = self.ports.clock.now();
         let own = self.lists(reach.own().collect(), now);
         let groups = self.lists(reach.groups().collect(), now);
         let in_force = self.in_force(reach.memberships.clone());
-        let ((own, cut), (groups, more_cut), in_force) = try_join3(own, groups, in_force).await?;
+        let apps = self.of_org(org, reach.apps.iter().map(|(_, app)| *app).collect());
+        let (own, groups, in_force, apps) = try_join4(own, groups, in_force, apps).await?;
+        let ((mut own, cut), (groups, more_cut)) = (own, groups);
+        own.retain(|grant| apps.contains(&grant.app_id));
         let mut seen = HashSet::new();
         let mut all: Vec<_> = own.into_iter().map(|grant| (grant, Holder::You)).collect();
         for grant in groups {
@@ -234,6 +248,14 @@ impl WalletService {
         // The lists were late.
         furnished.held.retain(|held| held.grant.state == GrantState::Active);
         Ok(furnished)
+    }
+
+    /// Those of the apps that are the organization's. An app without an identity provider may grant to any id, and so to that of
+    /// another organization's user: nothing of it is shown there.
+    async fn of_org(&self, org: OrgId, apps: BTreeSet<AppId>) -> Result<BTreeSet<AppId>> {
+        let keys = apps.into_iter().map(|app| (TableName::Main, keyspace::app(app)));
+        let apps: Vec<Option<App>> = read(&self.ports, keys.collect()).await?.all()?;
+        Ok(apps.into_iter().flatten().filter(|app| app.org_id == org).map(|app| app.id).collect())
     }
 
     async fn agents_of(&self, apps: BTreeSet<AppId>) -> Result<Vec<Agent>> {
