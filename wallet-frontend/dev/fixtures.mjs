@@ -48,7 +48,6 @@ export function data(mode, rows) {
             app: TRIPS,
             expires_at: at(20 * HOUR),
             idle_seconds: 8 * 3600,
-            support_email: "help@trips.example",
         },
         overview: () => ({
             apps,
@@ -67,6 +66,7 @@ export function data(mode, rows) {
                 grant,
                 siblings: state.grants.filter(same),
                 agents: agents.filter((it) => it.app_id === grant.app_id),
+                support_email: grant.app_id === TRIPS.app_id ? "help@trips.example" : undefined,
                 now: new Date().toISOString(),
             };
         },

@@ -41,7 +41,6 @@ pub(crate) async fn show(
         csrf_token: signed_in.browser.csrf_token(),
         expires_at: session.expires_at(),
         idle_seconds: WALLET_IDLE.as_secs(),
-        support_email: app.support_email.clone(),
         app: app_card(&service.url, &app),
     }))
 }

@@ -28,6 +28,7 @@ pub(crate) fn overview(url: &PublicUrl, holdings: Holdings, now: Timestamp) -> O
 pub(crate) fn detail(url: &PublicUrl, holding: Holding, now: Timestamp) -> GrantDetail {
     GrantDetail {
         app: app_card(url, &holding.app),
+        support_email: holding.app.support_email,
         grant: grant(holding.held, now),
         siblings: holding.siblings.into_iter().map(|held| grant(held, now)).collect(),
         agents: holding.agents.into_iter().map(agent).collect(),

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::audit::{AuditPage as ActivityPage, AuditRow as ActivityRow};
+pub use crate::audit::AuditRow as ActivityRow;
 use crate::{
     AgentId, AppId, ConnectionId, GrantId, Timestamp, UserId,
     portal::{GrantKind, GrantStatus, ProviderRevocation, Surface},
@@ -57,9 +57,6 @@ pub struct SessionView {
     /// When the session ends whatever happens; it ends earlier when it is not used for `idle_seconds`.
     pub expires_at: Timestamp,
     pub idle_seconds: i64,
-    /// The operator's contact for concerns.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub support_email: Option<String>,
 }
 
 /// `POST /wallet/api/sign-out`.
@@ -95,7 +92,7 @@ pub struct Branding {
 pub struct Overview {
     /// Apps with at least one grant below, by name.
     pub apps: Vec<AppCard>,
-    /// Agents that occur below or act for these apps.
+    /// Agents that occur below.
     pub agents: Vec<AgentCard>,
     /// Newest first.
     pub grants: Vec<GrantCard>,
@@ -202,6 +199,9 @@ pub struct GrantDetail {
     /// The other grants on the same connection that the user may see, newest first.
     pub siblings: Vec<GrantCard>,
     pub agents: Vec<AgentCard>,
+    /// Where the grant's app wants concerns sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support_email: Option<String>,
     pub now: Timestamp,
 }
 
@@ -266,6 +266,16 @@ pub struct ActivityQuery {
     /// Of an export only: `csv` (the default) or `jsonl`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+}
+
+/// `GET /wallet/api/activity`: one page of the record, in the rows of `GET /v1/audit`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ActivityPage {
+    pub items: Vec<ActivityRow>,
+    pub next_cursor: Option<String>,
+    /// The agents that occur in these rows.
+    #[serde(default)]
+    pub agents: Vec<AgentCard>,
 }
 
 /// `GET /wallet/api/activity/counts`: calls per half hour, so that the browser can put them into its own days. Newest first;

@@ -110,6 +110,23 @@ async fn b025_another_organization_that_names_the_user_puts_nothing_before_them(
 }
 
 #[tokio::test]
+async fn concerns_go_to_the_app_whose_grant_it_is() {
+    let stage = stage().await;
+    let apps = stage.vault.calm().table;
+    for (app, mail) in [(&stage.shop, "help@shop.example"), (&stage.desk, "help@desk.example")] {
+        let Stored { mut value, version } = Apps(apps.as_ref()).get(app.org, app.id).await.unwrap();
+        value.support_email = Some(mail.to_owned());
+        Apps(apps.as_ref()).update(&Stored { value, version }).await.unwrap();
+    }
+    let alice = stage.person("alice").await;
+    let shop = stage.own(&alice, "shop").await;
+    let desk = stage.desk.secret(SecretSpec::bearer("d", "token-0123456789", stage.upstream.host())).await;
+    let desk = stage.desk.grant(&desk, GrantSpec::of_user(alice.user, "desk")).await;
+    assert_eq!(alice.detail(shop).await["support_email"], json!("help@shop.example"));
+    assert_eq!(alice.detail(desk).await["support_email"], json!("help@desk.example"));
+}
+
+#[tokio::test]
 async fn b022_b023_a_connection_says_what_it_is_in_plain_words() {
     let stage = stage().await;
     let alice = stage.person("alice").await;

@@ -142,6 +142,20 @@ async fn tokens_stay_as_long_as_somebody_elses_grant_needs_them() {
 }
 
 #[tokio::test]
+async fn what_agents_have_on_somebody_elses_connection_is_not_ended() {
+    let stage = stage().await;
+    let (alice, bob) = (stage.person("alice").await, stage.person("bob").await);
+    let agent = stage.shop.agent().await;
+    let (connection, _) = stage.connected(&alice, "alice@toy.example").await;
+    let delegated = stage.delegated(connection, &agent).await;
+    let user = Principal::User { user_id: bob.user };
+    let lent = stage.beside(connection, user, GrantPolicy::default()).await;
+    let receipt = bob.revoke(lent).await.ok();
+    assert_eq!(receipt["ended_with_it"], json!([]), "{receipt}");
+    agent.client().proxy(&stage.by(delegated)).await.ok();
+}
+
+#[tokio::test]
 async fn what_is_left_of_agents_when_the_operator_ended_the_users_own_is_the_users_to_end() {
     let stage = stage().await;
     let alice = stage.person("alice").await;

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use alter_domain::{
     model::{IdentityProvider, Permission, SETTLE, Webhook, WebhookKind, WebhookProof},
+    oidc::ClaimNames,
     port::Work,
     repo::{IdentityProviders, Stored},
 };
@@ -175,6 +176,31 @@ async fn an_identity_provider_that_is_gone_or_another_ends_it() {
     value.issuer = other.issuer();
     idps.update(&Stored { value, version }, None).await.unwrap();
     ended(&world.alice).await;
+}
+
+/// An email address may be given to somebody else, whom it then is all about. Entra ID's object id never is, but `sub` is another one
+/// for each application there: what an app shows of a user does not sign them out.
+#[tokio::test]
+async fn who_bears_a_users_name_now_ends_it_and_another_applications_sub_does_not() {
+    let world = World::new().await;
+    for (claim, value, goes_on) in [("email", "alice@example.com", false), ("oid", "7-7", true)] {
+        let app = world.app.vault.app_in(world.app.org).await;
+        app.signs_in_at_as(&world.idp, |provider| {
+            let claims = ClaimNames::new(claim.to_owned(), None, None).unwrap();
+            IdentityProvider { claims, ..provider }
+        })
+        .await;
+        world.idp.next_id_token(move |token| token.claim(claim, json!(value)));
+        let person = Person::sign_in(&app, &world.idp, "first").await;
+        world.app.vault.clock.advance(1);
+        let token = world.idp.claims("second").claim(claim, json!(value)).sign();
+        assert_eq!(world.seen(&app, &token).await, person.user);
+        if goes_on {
+            person.get(SESSION).await.ok();
+        } else {
+            ended(&person).await;
+        }
+    }
 }
 
 #[tokio::test]

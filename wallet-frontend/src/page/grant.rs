@@ -91,7 +91,7 @@ fn Detail(detail: Arc<GrantDetail>, again: Callback<()>) -> AnyView {
         parts.push(part(words::RECEIPT, vec![view! { <Receipt grant=grant.clone() /> }.into_any()]));
     }
     parts.push(people(&detail, changed));
-    parts.push(concern(app, grant));
+    parts.push(concern(&detail));
     let back = vec![view! { <Icon shape=Shape::Back /> }.into_any(), plain::words(words::BACK)];
     let content = vec![
         html::a().class("back").href("/connections").child(back).into_any(),

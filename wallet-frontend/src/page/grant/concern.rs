@@ -1,25 +1,20 @@
 //! What to do if something is wrong: stop it, then tell somebody who can look it up.
 
-use alter_api_types::{
-    portal::GrantStatus,
-    wallet::{AppCard, GrantCard},
-};
+use alter_api_types::{portal::GrantStatus, wallet::GrantDetail};
 use leptos::{html, prelude::*};
 
 use crate::{
     page::{
         grant_actions::CopyId,
-        plain::{live, part, say, tag, words},
+        plain::{part, say, tag, words},
     },
     query::encode,
-    state::use_session,
     text::{common, grant as text, record::fill},
     visible::visible_line,
 };
 
-pub fn concern(app: &AppCard, grant: &GrantCard) -> AnyView {
-    let session = use_session();
-    session.want();
+pub fn concern(detail: &GrantDetail) -> AnyView {
+    let GrantDetail { app, grant, .. } = detail;
     let id = grant.grant_id.to_string();
     let first = match (grant.status, grant.may_revoke) {
         (GrantStatus::Revoked, _) => text::CONCERN_FIRST_DONE,
@@ -30,28 +25,21 @@ pub fn concern(app: &AppCard, grant: &GrantCard) -> AnyView {
     let site =
         app.website_url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://"));
     let name = visible_line(&app.name);
-    let contact = live(move || {
-        let mail =
-            session.ok().and_then(|session| session.support_email.clone()).filter(|mail| is_mail(mail));
-        let mut ways = Vec::new();
-        if let Some(mail) = mail {
-            let said = fill(text::CONCERN_MAIL, &[("address", &visible_line(&mail))]);
-            ways.push(link(
-                format!("mailto:{}?subject={subject}", encode(&mail).replace("%40", "@")),
-                false,
-                vec![words(said)],
-            ));
-        }
-        if let Some(url) = site.clone() {
-            let said = fill(text::CONCERN_SITE, &[("app", &name)]);
-            let outside = say("span", "unseen", format!(" ({})", common::NEW_WINDOW));
-            ways.push(link(url, true, vec![words(said), outside]));
-        }
-        if ways.is_empty() {
-            ways.push(words(text::CONCERN_NOBODY));
-        }
-        tag("span", "contacts", ways)
-    });
+    let mut ways = Vec::new();
+    if let Some(mail) = detail.support_email.as_deref().filter(|mail| is_mail(mail)) {
+        let said = fill(text::CONCERN_MAIL, &[("address", &visible_line(mail))]);
+        let address = format!("mailto:{}?subject={subject}", encode(mail).replace("%40", "@"));
+        ways.push(link(address, false, vec![words(said)]));
+    }
+    if let Some(url) = site {
+        let said = fill(text::CONCERN_SITE, &[("app", &name)]);
+        let outside = say("span", "unseen", format!(" ({})", common::NEW_WINDOW));
+        ways.push(link(url, true, vec![words(said), outside]));
+    }
+    if ways.is_empty() {
+        ways.push(words(text::CONCERN_NOBODY));
+    }
+    let contact = tag("span", "contacts", ways);
     let copy = view! { <CopyId id /> }.into_any();
     let steps = vec![
         say("li", "", first),

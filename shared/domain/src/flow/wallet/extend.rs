@@ -26,7 +26,7 @@ impl WalletService {
         to: Timestamp,
         ip: Option<IpAddr>,
     ) -> Result<Holding> {
-        let (grant, holder) = self.visible(who, id).await?;
+        let (grant, holder, _) = self.visible(who, id).await?;
         if holder != Holder::You {
             return Err(Error::grant_not_extendable());
         }

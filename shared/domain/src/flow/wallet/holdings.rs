@@ -99,12 +99,17 @@ impl WalletService {
         Ok(Holding { app, held, siblings, agents })
     }
 
-    /// The grant as it is stored, and what the user is to it; what they are nothing to does not exist.
-    pub(super) async fn visible(&self, who: &SignedIn, id: GrantId) -> Result<(Grant, Holder)> {
+    /// The grant as it is stored, what the user is to it, and whether it is on a connection of theirs; what they are nothing to
+    /// does not exist.
+    pub(super) async fn visible(&self, who: &SignedIn, id: GrantId) -> Result<(Grant, Holder, bool)> {
         let (selves, grant) = try_join(self.selves(&who.session), self.find(id)).await?;
         let of_org = self.of_org(who.session.org_id, BTreeSet::from([grant.app_id]));
-        let ((holder, _), of_org) = try_join(self.holder(&selves, &grant), of_org).await?;
-        if of_org.is_empty() { Err(Error::grant_not_found()) } else { Ok((grant, holder)) }
+        let ((holder, connection), of_org) = try_join(self.holder(&selves, &grant), of_org).await?;
+        if of_org.is_empty() {
+            return Err(Error::grant_not_found());
+        }
+        let theirs = connection.is_some_and(|known| is_theirs(&selves, &known));
+        Ok((grant, holder, theirs))
     }
 
     async fn find(&self, id: GrantId) -> Result<Grant> {

@@ -43,7 +43,7 @@ impl WalletService {
     ) -> Result<Ended> {
         check_reason(reason.as_deref())?;
         let reason = reason.filter(|reason| !reason.trim().is_empty());
-        let (grant, holder) = self.visible(who, id).await?;
+        let (grant, holder, on_theirs) = self.visible(who, id).await?;
         if let Holder::Group { .. } = holder {
             return Err(Error::GrantNotYoursToRevoke);
         }
@@ -51,7 +51,8 @@ impl WalletService {
             return Err(Error::GrantRevoked { grant_id: id });
         }
         let (actor, app) = (who.actor(ip), grant.app_id);
-        let connection = grant.source.connection_id().filter(|_| holder == Holder::You);
+        // What agents have on somebody else's connection is not the user's to end.
+        let connection = grant.source.connection_id().filter(|_| holder == Holder::You && on_theirs);
         let agents = connection.map(|id| Agents {
             service: self,
             who,

@@ -28,6 +28,9 @@ impl SignedIn {
     }
 }
 
+/// Entra ID's claim of users: never reassigned, and the same in all of a tenant's applications, which `sub` is not.
+const OBJECT_ID: &str = "oid";
+
 impl WalletService {
     /// The user whose browser holds this cookie, if the session lives and they may act. Everything is read in one round.
     pub async fn enter(&self, cookie: WalletCookie) -> Result<SignedIn> {
@@ -51,8 +54,9 @@ impl WalletService {
         if !cookie.is_of(known) || known.idp_id != idp.value.id || !known.is_alive(now) {
             return Err(Error::WalletSessionRequired);
         }
-        // A name that the app tells its users apart by was given to somebody else: the user is theirs by now.
-        if user.value.sub != known.sub {
+        // A name that the app tells its users apart by was given to somebody else: the user is theirs by now. Where a name is one
+        // person's for good, a `sub` may well be another one for each application.
+        if user.value.sub != known.sub && user.value.identity.claim != OBJECT_ID {
             return Err(Error::WalletSessionRequired);
         }
         user.value.admitted()?;
