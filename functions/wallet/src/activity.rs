@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alter_api_types::{
-    audit::AuditQuery,
+    audit::{AuditPage, AuditQuery},
     wallet::{ActivityCounts, ActivityPage, ActivityQuery, CountBucket},
 };
 use alter_domain::{
@@ -19,7 +19,7 @@ use axum::{
     response::Response,
 };
 
-use crate::access::Reader;
+use crate::{access::Reader, view::agent};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 500;
@@ -70,7 +70,12 @@ pub(crate) async fn page(
     asked: Asked,
 ) -> Result<Json<ActivityPage>> {
     let scope = scope(&service, &reader, &asked).await?;
-    audit::rows(&service.ports, &scope, &asked.filter, asked.limit, asked.cursor.as_deref()).await.map(Json)
+    let cursor = asked.cursor.as_deref();
+    let AuditPage { items, next_cursor } =
+        audit::rows(&service.ports, &scope, &asked.filter, asked.limit, cursor).await?;
+    let named = items.iter().flat_map(|row| [row.agent_id, row.principal_agent_id]).flatten();
+    let agents = service.agents(named.collect()).await?.into_iter().map(agent).collect();
+    Ok(Json(ActivityPage { items, next_cursor, agents }))
 }
 
 pub(crate) async fn counts(

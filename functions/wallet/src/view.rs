@@ -106,7 +106,7 @@ fn ended(held: &Held) -> Option<Ended> {
     })
 }
 
-fn agent(agent: Agent) -> AgentCard {
+pub(crate) fn agent(agent: Agent) -> AgentCard {
     AgentCard {
         agent_id: agent.id,
         app_id: agent.app_id,

@@ -116,7 +116,8 @@ pub struct AuditRow {
     pub context: BTreeMap<String, String>,
     pub traceparent: Option<String>,
     pub detail: BTreeMap<String, String>,
-    /// Whose token the call carried, whose connection an agent used, or whom the event is about. It differs from `principal_user_id` where a group's grant was used.
+    /// Whose token the call carried, whose connection an agent used, or whom the event is about. It differs from
+    /// `principal_user_id` where a group's or an agent's grant was used.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub user_id: Option<UserId>,
 }

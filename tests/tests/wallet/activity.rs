@@ -249,7 +249,7 @@ async fn read_while_rows_are_added(busy: &Busy) {
 async fn b027_a_guessed_id_shows_nothing_and_a_cursor_of_anothers_row_opens_nothing() {
     let busy = Busy::new().await;
     let Busy { world, bobs, .. } = &busy;
-    let nothing = json!({ "items": [], "next_cursor": null });
+    let nothing = json!({ "items": [], "next_cursor": null, "agents": [] });
     let none: GrantId = world.app.vault.ports.new_id().unwrap();
     for grant in [*bobs, none] {
         let path = format!("/wallet/api/activity?grant_id={grant}");
@@ -347,6 +347,11 @@ async fn b025_what_happens_to_a_connection_is_shown_to_whose_it_is() {
         assert_eq!(agents.len(), of_agent, "{event}");
         assert!(agents.iter().all(|row| row["user_id"] == json!(alice.user)), "{event}");
     }
+    // Agents of the app that have done nothing for her are not hers to know.
+    stage.shop.agent().await;
+    let page = alice.get("/wallet/api/activity?limit=500").await.ok();
+    let named: Vec<_> = page["agents"].as_array().unwrap().iter().map(|agent| &agent["agent_id"]).collect();
+    assert_eq!(named, [&json!(agent.id)]);
     let history = activity(&alice, &format!("grant_id={delegated}")).await;
     assert_eq!(history.len(), 2, "its call and its end");
     let bobs = activity(&bob, "").await;

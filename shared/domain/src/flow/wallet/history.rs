@@ -1,13 +1,15 @@
 //! Whose rows of the record somebody may see: their own, in every app.
 
-use alter_api_types::{GrantId, UserId};
+use std::collections::BTreeSet;
+
+use alter_api_types::{AgentId, GrantId, UserId};
 use futures_util::future::try_join;
 
-use super::WalletService;
+use super::{WalletService, read::read};
 use crate::{
     error::Result,
     keyspace,
-    model::{Connection, Grant, GrantSource, Principal, WalletSession},
+    model::{Agent, Connection, Grant, GrantSource, Principal, WalletSession},
     port::{Key, TableName},
     repo::{AuditScope, decode},
 };
@@ -22,6 +24,13 @@ impl WalletService {
             _ => None,
         };
         Ok(AuditScope::Person { org: session.org_id, users, grant })
+    }
+
+    /// The agents of these ids, by name. They are those of rows that the person sees: who else works for an app is not theirs to know.
+    pub async fn agents(&self, ids: BTreeSet<AgentId>) -> Result<Vec<Agent>> {
+        let keys = ids.into_iter().map(|id| (TableName::Main, keyspace::agent(id))).collect();
+        let agents: Vec<Option<Agent>> = read(&self.ports, keys).await?.all()?;
+        Ok(agents.into_iter().flatten().collect())
     }
 
     async fn asked(&self, grant: Option<GrantId>) -> Result<Option<Grant>> {

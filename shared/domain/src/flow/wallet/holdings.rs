@@ -24,15 +24,13 @@ use crate::{
     keyspace,
     model::{Agent, App, Connection, Grant, GrantState, GrantStatus, Principal},
     port::TableName,
-    repo::{Agents, Connections, GrantFilter, Grants, Listing, MAX_LISTED, PrincipalFilter},
+    repo::{Connections, GrantFilter, Grants, Listing, MAX_LISTED, PrincipalFilter},
 };
 
 /// The most grants of one view, besides those of agents.
 pub const MAX_HELD: usize = 1000;
 /// The most grants of one connection that are shown.
 const MAX_ON_CONNECTION: usize = 1000;
-/// How many of an app's agents are named although nothing in the view is theirs: calls on the record may be.
-const AGENTS_OF_APP: usize = 100;
 
 /// Everything that a user has.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,16 +60,14 @@ impl WalletService {
     pub async fn holdings(&self, who: &SignedIn) -> Result<Holdings> {
         let reach = self.reach(who).await?;
         let (listed, truncated) = self.listed(who.session.org_id, &reach).await?;
-        let apps: BTreeSet<_> = listed.iter().map(|(grant, _)| grant.app_id).collect();
-        let (first, of_apps) = try_join(self.furnish(listed), self.agents_of(apps)).await?;
-        let Furnished { mut held, mut apps, .. } = first;
+        let Furnished { mut held, mut apps, .. } = self.furnish(listed).await?;
         let agents = self.delegated(&reach.selves, &held).await?;
         held.extend(agents.held);
         note_agents(&mut held);
         held.sort_unstable_by_key(|held| std::cmp::Reverse(held.grant.id));
         apps.sort_by_cached_key(|app| (app.name.to_lowercase(), app.id));
         let mut named: BTreeMap<AgentId, Agent> = BTreeMap::new();
-        named.extend(of_apps.into_iter().chain(agents.agents).map(|agent| (agent.id, agent)));
+        named.extend(agents.agents.into_iter().map(|agent| (agent.id, agent)));
         Ok(Holdings { apps, agents: named.into_values().collect(), grants: held, truncated })
     }
 
@@ -261,13 +257,6 @@ impl WalletService {
         let keys = apps.into_iter().map(|app| (TableName::Main, keyspace::app(app)));
         let apps: Vec<Option<App>> = read(&self.ports, keys.collect()).await?.all()?;
         Ok(apps.into_iter().flatten().filter(|app| app.org_id == org).map(|app| app.id).collect())
-    }
-
-    async fn agents_of(&self, apps: BTreeSet<AppId>) -> Result<Vec<Agent>> {
-        let agents = Agents(self.ports.table.as_ref());
-        let lists = apps.into_iter().map(|app| agents.list(app, AGENTS_OF_APP, None)).collect::<Vec<_>>();
-        let lists: Vec<_> = stream::iter(lists).buffer_unordered(AT_ONCE).try_collect().await?;
-        Ok(lists.into_iter().flat_map(|listed| listed.items).collect())
     }
 }
 
