@@ -8,8 +8,9 @@ mod grant;
 mod grant_actions;
 mod names;
 mod not_found;
-mod plain;
 mod sign_in;
+
+use crate::ui::plain;
 
 pub use activity::{Activity, watch_history};
 pub use approvals::Approvals;

@@ -6,6 +6,7 @@ mod frame;
 mod head;
 mod icon;
 mod identity;
+pub mod plain;
 mod states;
 mod theme;
 mod time;
