@@ -55,9 +55,10 @@ pub fn slot(name: &str, of: u32) -> u32 {
 fn hides(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180e}'
-            | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -71,6 +72,7 @@ mod tests {
         assert_eq!(visible("a\u{0}\u{1b}\u{7f}\u{85}"), "a[U+0000][U+001B][U+007F][U+0085]");
         assert_eq!(visible("ad\u{200b}min\u{feff}"), "ad[U+200B]min[U+FEFF]");
         assert_eq!(visible("tag\u{e0041}"), "tag[U+E0041]");
+        assert_eq!(visible("a\u{2800}b\u{1bca0}\u{1d173}"), "a[U+2800]b[U+1BCA0][U+1D173]");
     }
 
     #[test]

@@ -92,6 +92,24 @@ async fn who_is_suspended_is_told_so_and_who_comes_back_goes_on() {
 }
 
 #[tokio::test]
+async fn what_an_operator_did_is_shown_and_who_it_was_is_not() {
+    let world = World::new().await;
+    operator(&world, &world.alice, "suspend").await;
+    operator(&world, &world.alice, "reactivate").await;
+    let query = "event=user.suspended";
+    let of_app = format!("/v1/audit?user_id={}&{query}", world.alice.user);
+    let of_app = world.app.client().get(&of_app).await.ok();
+    let row = &of_app["items"][0];
+    assert!(row["operator_token_id"].is_string(), "{row}");
+    let mut expected = row.clone();
+    (expected["operator_token_id"], expected["ip"]) = (Value::Null, Value::Null);
+    let of_alice = world.alice.get(&format!("/wallet/api/activity?{query}")).await.ok();
+    assert_eq!(of_alice["items"], json!([expected]));
+    let file = world.alice.get(&format!("/wallet/api/activity/export?format=jsonl&{query}")).await;
+    assert_eq!(serde_json::from_str::<Value>(&file.text()).unwrap(), expected);
+}
+
+#[tokio::test]
 async fn a_departure_ends_it_for_good() {
     let world = World::new().await;
     operator(&world, &world.alice, "deprovision").await;

@@ -42,7 +42,8 @@ pub async fn rows(
     ports.audit.settle().await?;
     let now = ports.clock.now();
     let page = AuditRows(ports.table.as_ref()).query(scope, filter, limit, cursor, now).await?;
-    Ok(PageView { items: page.events.into_iter().map(row).collect(), next_cursor: page.next })
+    let items = page.events.into_iter().map(|event| shown(event, scope)).collect();
+    Ok(PageView { items, next_cursor: page.next })
 }
 
 /// An export of at most [`MAX_EXPORT`] rows, streamed page by page. A failure half-way breaks the stream, so that a part is
@@ -130,7 +131,7 @@ impl Export {
             self.cursor = page.next;
             let mut text = Vec::new();
             for event in page.events {
-                let row = row(event);
+                let row = shown(event, &self.scope);
                 if self.csv {
                     text.extend(csv_line(&cells(&row)));
                 } else {
@@ -181,6 +182,15 @@ pub fn filter(query: &AuditQuery) -> Result<AuditFilter> {
             Some(_) => return Err(invalid("order")),
         },
     })
+}
+
+/// The row as whoever reads this record may see it. A person is told that an operator did it; which one, and from where, is
+/// nothing of the person's.
+fn shown(mut event: AuditEvent, scope: &AuditScope) -> AuditRow {
+    if matches!(scope, AuditScope::Person { .. }) && event.actor.kind == ActorKind::Operator {
+        (event.actor.token_id, event.actor.ip) = (None, None);
+    }
+    row(event)
 }
 
 /// The flat view of an event.
