@@ -10,6 +10,7 @@
 
 mod activity;
 mod attacks;
+mod bounds;
 mod busy;
 mod extend;
 mod first;
