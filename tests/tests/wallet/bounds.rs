@@ -13,6 +13,26 @@ use crate::{
     stage::{Stage, stage},
 };
 
+#[tokio::test]
+async fn hostile_texts_come_back_word_for_word() {
+    let stage = stage().await;
+    let alice = stage.person("alice").await;
+    let hostile = "<img src=x onerror=alert(1)> \u{202e}txet\u{202c} \" ' & \u{2028} ${x}";
+    let grant = stage.own(&alice, hostile).await;
+    let (_, connected) = stage.connected(&alice, "<script>alert('account')</script>").await;
+    let reason = "<b>\u{202e}nosaer</b>\n\0\u{1f600}";
+    let path = format!("/wallet/api/grants/{grant}/revoke");
+    alice.post(&path, &json!({ "reason": reason })).await.ok();
+    let card = alice.card(grant).await;
+    assert_eq!((&card["label"], &card["ended"]["reason"]), (&json!(hostile), &json!(reason)));
+    let card = alice.card(connected).await;
+    assert_eq!(card["account"]["identifier"], json!("<script>alert('account')</script>"));
+    let answer = alice.get("/wallet/api/overview").await;
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
 /// The session, where to look, the lists, what belongs to them; and two rounds more for agents.
 #[tokio::test]
 async fn an_overview_is_four_rounds_and_six_with_agents_however_much_there_is() {

@@ -124,3 +124,23 @@ async fn a_hundred_thousand_rows_are_read_to_the_end_without_a_gap_or_a_repeat()
         (0..ROWS).step_by(RARE as usize).map(|number| format!("/things/{number}")).collect();
     assert_eq!(found, expected);
 }
+
+/// More than is shown is said to be more: access that nobody is told of is the worst that a Wallet can have.
+#[tokio::test]
+async fn of_more_agents_than_are_shown_it_is_said_that_there_are_more() {
+    let stage = stage().await;
+    let alice = Person::sign_in(&stage.shop, &stage.idp, "alice").await;
+    let (connection, _) = stage.connected(&alice, "alice@toy.example").await;
+    let agent = stage.shop.agent().await;
+    let delegated = stage.delegated(connection, &agent).await;
+    assert_eq!(alice.get("/wallet/api/overview").await.ok()["truncated"], json!(false));
+    let ports = stage.vault.calm();
+    let one = Grants(ports.table.as_ref()).get(stage.shop.id, delegated).await.unwrap().value;
+    for _ in 0..1000 {
+        let grant = Grant { id: ports.new_id().unwrap(), ..one.clone() };
+        ports.table.transact(Grants::create_ops(&grant).unwrap()).await.unwrap();
+    }
+    let overview = alice.get("/wallet/api/overview").await.ok();
+    assert_eq!(overview["grants"].as_array().unwrap().len(), 1001, "the user's own, and a thousand");
+    assert_eq!(overview["truncated"], json!(true));
+}
