@@ -62,6 +62,7 @@ function plain(text) {
 
 import("{js}")
   .then(({ default: init }) => init({ module_or_path: "{wasm}" }))
+  .then(() => soon(fetchLater))
   .catch((error) => {
     // Nothing that could say it in any other way is there.
     const words = document.createElement("p");
@@ -71,3 +72,15 @@ import("{js}")
     document.body.replaceChildren(words);
     throw error;
   });
+
+// Modules of other pages, so that they are at hand when somebody goes there. They wait for the first view.
+function fetchLater() {
+  for (const part of "{later}".split(" ")) {
+    // Read to its end, or the browser may not keep it.
+    if (part) fetch(part, { priority: "low" }).then((answer) => answer.arrayBuffer()).catch(() => {});
+  }
+}
+
+function soon(then) {
+  setTimeout(() => (window.requestIdleCallback ?? setTimeout)(then), 1000);
+}

@@ -44,7 +44,8 @@ impl ApiError {
         self.status == 401
     }
 
-    fn local(code: &str) -> Self {
+    /// One that happened on this machine.
+    pub fn local(code: &str) -> Self {
         Self { status: 0, code: code.to_owned(), message: text::error(0, code, ""), retry: true }
     }
 

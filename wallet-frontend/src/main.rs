@@ -10,6 +10,7 @@ mod api;
 mod brand;
 mod format;
 mod holdings;
+mod later;
 mod page;
 mod query;
 mod route;
@@ -43,10 +44,10 @@ fn Site() -> impl IntoView {
         <Frame>
             {move || match page.get() {
                 Page::Apps => view! { <page::Apps /> }.into_any(),
-                Page::Connections => view! { <page::Connections /> }.into_any(),
-                Page::Activity => view! { <page::Activity /> }.into_any(),
-                Page::Approvals => view! { <page::Approvals /> }.into_any(),
-                Page::Grant => view! { <page::Grant /> }.into_any(),
+                Page::Connections => view! { <later::Connections /> }.into_any(),
+                Page::Activity => view! { <later::Activity /> }.into_any(),
+                Page::Approvals => view! { <later::Approvals /> }.into_any(),
+                Page::Grant => view! { <later::Grant /> }.into_any(),
                 Page::SignIn => view! { <page::SignIn /> }.into_any(),
                 Page::None => view! { <page::NotFound /> }.into_any(),
             }}

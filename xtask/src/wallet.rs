@@ -94,11 +94,10 @@ fn build(context: &Context, toolchain: &Toolchain, page: Page) -> Result<PathBuf
     system::need_c_compiler()?;
     let (name, profile, folder) = page.parts();
     let arguments = ["build", "--manifest-path", MANIFEST, "--bin", name, "--profile", profile];
-    let mut cargo = toolchain.cargo(context, &arguments);
-    if page != Page::Dev {
-        // The framework then has one type for all views of a kind, and not a copy of its code for each: an eighth smaller.
-        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "--cfg erase_components");
-    }
+    let mut cargo = match page {
+        Page::Dev => toolchain.cargo(context, &arguments),
+        Page::Wallet | Page::Blank => toolchain.cargo_small(context, &arguments),
+    };
     run_command(&mut cargo)?;
     let module = toolchain.directory(context).join(TARGET).join(profile).join(name).with_extension("wasm");
 
@@ -143,8 +142,13 @@ fn report(directory: &Path, page: Page) -> Result {
         let size = |name: &str| file.get(name).and_then(Value::as_u64);
         let (name, bytes) = (file.get("name").and_then(Value::as_str), size("bytes"));
         let brotli = size("brotli").map(|brotli| format!("{brotli:>9} with brotli")).unwrap_or_default();
-        let line =
-            format!("  {:<34}{:>9} bytes{brotli}", name.unwrap_or_default(), bytes.unwrap_or_default());
+        let is_later = file.get("later").and_then(Value::as_bool).unwrap_or_default();
+        let later = if is_later { ", later" } else { "" };
+        let line = format!(
+            "  {:<38}{:>9} bytes{brotli}{later}",
+            name.unwrap_or_default(),
+            bytes.unwrap_or_default()
+        );
         println!("{}", line.trim_end());
     }
     let first_view = list.get("first_view_brotli").and_then(Value::as_u64).ok_or("the list has no sum")?;

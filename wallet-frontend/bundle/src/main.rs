@@ -8,6 +8,7 @@
 
 mod bindings;
 mod output;
+mod sections;
 mod site;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};

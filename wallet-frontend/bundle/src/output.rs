@@ -27,6 +27,13 @@ pub(crate) struct Output {
     first_view: usize,
 }
 
+/// What a file is to the site.
+#[derive(Clone, Copy)]
+struct Part {
+    is_hashed: bool,
+    is_later: bool,
+}
+
 impl Output {
     /// Takes the place of what an earlier build left, when it is finished: what is being served stays whole until then.
     pub(crate) fn new(directory: &Path, is_dev: bool) -> Result<Self> {
@@ -39,13 +46,20 @@ impl Output {
     /// A file whose name changes with its content: `wallet-0123456789abcdef.js`. Returns the name.
     pub(crate) fn hashed(&mut self, stem: &str, extension: &str, content: &[u8]) -> Result<String> {
         let name = format!("{stem}-{}.{extension}", hash(content));
-        self.add(&name, true, content)?;
+        self.add(&name, Part { is_hashed: true, is_later: false }, content)?;
+        Ok(name)
+    }
+
+    /// The same for a file that the first view does without.
+    pub(crate) fn later(&mut self, stem: &str, extension: &str, content: &[u8]) -> Result<String> {
+        let name = format!("{stem}-{}.{extension}", hash(content));
+        self.add(&name, Part { is_hashed: true, is_later: true }, content)?;
         Ok(name)
     }
 
     /// A file that is asked for by a name that everybody knows.
     pub(crate) fn plain(&mut self, name: &str, content: &[u8]) -> Result {
-        self.add(name, false, content)
+        self.add(name, Part { is_hashed: false, is_later: false }, content)
     }
 
     /// Writes the list and puts the folder in its place.
@@ -58,9 +72,10 @@ impl Output {
         Ok(fs::rename(self.work, self.directory)?)
     }
 
-    fn add(&mut self, name: &str, is_hashed: bool, content: &[u8]) -> Result {
+    fn add(&mut self, name: &str, part: Part, content: &[u8]) -> Result {
         fs::write(self.work.join(name), content)?;
-        let mut entry = json!({ "name": name, "hashed": is_hashed, "bytes": content.len() });
+        let mut entry =
+            json!({ "name": name, "hashed": part.is_hashed, "later": part.is_later, "bytes": content.len() });
         let mut on_the_wire = content.len();
         if !self.is_dev && content.len() >= WORTH_COMPRESSING && !name.ends_with(".png") {
             let (brotli, gzip) = (brotli(content)?, gzip(content)?);
@@ -73,7 +88,7 @@ impl Output {
                 entry.insert("gzip".to_owned(), gzip.len().into());
             }
         }
-        if [".wasm", ".js", ".css"].iter().any(|extension| name.ends_with(extension)) {
+        if !part.is_later && [".wasm", ".js", ".css"].iter().any(|extension| name.ends_with(extension)) {
             self.first_view += on_the_wire;
         }
         self.files.push(entry);
@@ -132,6 +147,7 @@ mod tests {
         fs::write(directory.join("wallet-old.js"), "old").unwrap();
         let mut output = Output::new(&directory, false).unwrap();
         let name = output.hashed("wallet", "css", &b"a { color: red }\n".repeat(50)).unwrap();
+        let page = output.later("page", "wasm", &b"of another page ".repeat(50)).unwrap();
         output.plain("index.html", b"<p>").unwrap();
         output.finish().unwrap();
         let mut names: Vec<_> = fs::read_dir(&directory)
@@ -141,9 +157,11 @@ mod tests {
         names.sort();
         let list: Value = serde_json::from_str(&fs::read_to_string(directory.join(LIST)).unwrap()).unwrap();
         fs::remove_dir_all(&directory).unwrap();
-        assert_eq!(names, ["index.html", LIST, &name, &format!("{name}.br"), &format!("{name}.gz")]);
+        let with_copies = |name: &str| [name.to_owned(), format!("{name}.br"), format!("{name}.gz")];
+        let (page, style) = (with_copies(&page), with_copies(&name));
+        assert_eq!(names, [&["index.html".to_owned(), LIST.to_owned()][..], &page, &style].concat());
         assert_eq!(list["files"][0]["name"], name);
         assert_eq!(list["files"][0]["brotli"], list["first_view_brotli"]);
-        assert_eq!(list["files"][1]["hashed"], false);
+        assert_eq!((&list["files"][1]["later"], &list["files"][2]["hashed"]), (&true.into(), &false.into()));
     }
 }

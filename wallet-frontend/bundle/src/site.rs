@@ -21,7 +21,14 @@ pub(crate) fn write(task: &Task, bound: &Bound, output: &mut Output) -> Result {
         let written = output.hashed("snippet", "js", script.as_bytes())?;
         js = js.replace(path, &format!("./{written}"));
     }
+    let mut later = Vec::new();
+    for (path, part) in &bound.later {
+        let written = output.later(&format!("{name}-later"), "wasm", part)?;
+        js = js.replace(&format!("\"{path}\""), &format!("\"./{written}\""));
+        later.push(url(&written));
+    }
     let mut names = Names::new();
+    names.push(("{later}", later.join(" ")));
     names.push(("{wasm}", url(&output.hashed(name, "wasm", &bound.wasm)?)));
     names.push(("{js}", url(&output.hashed(name, "js", js.as_bytes())?)));
     let boot = fill(&task.site.join("boot.js"), &names)?;

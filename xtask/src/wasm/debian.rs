@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{TARGET, Toolchain};
+use super::{TARGET, Toolchain, has_source};
 use crate::{
     Context,
     command::{Result, capture, program, run},
@@ -48,7 +48,7 @@ pub(super) fn prepare(context: &Context) -> Result<Toolchain> {
     let folder = context.target.join("wasm-toolchain");
     let toolchain = Toolchain::Debian { rustc: folder.join("rustc"), linker: linker(context)? };
     let ready = folder.join("ready");
-    if !ready.exists() {
+    if !ready.exists() || !has_source(&folder.join("usr")) {
         println!("unpacking Debian's Rust into {} (about a minute, once)", folder.display());
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
@@ -90,6 +90,22 @@ fn unpack(folder: &Path) -> Result {
         run(program("dpkg", folder).arg("-x").arg(package?.path()).arg(folder))?;
     }
     fs::remove_dir_all(packages)?;
+    only_library(&folder.join("usr/lib/rustlib/src/rust"))
+}
+
+/// Of the source of everything, the standard library's is kept: it is built anew where it is to be small.
+fn only_library(source: &Path) -> Result {
+    for entry in fs::read_dir(source)? {
+        let entry = entry?;
+        if entry.file_name() == "library" {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
     Ok(())
 }
 
@@ -124,7 +140,7 @@ fn wrap(folder: &Path) -> Result {
     Ok(())
 }
 
-/// Builds the standard library and puts it where the compiler looks. The source is not kept.
+/// Builds the standard library and puts it where the compiler looks, for builds that are to be quick.
 fn build_std(context: &Context, folder: &Path, toolchain: &Toolchain) -> Result {
     system::need_c_compiler()?;
     let work = folder.join("std");
@@ -147,9 +163,7 @@ fn build_std(context: &Context, folder: &Path, toolchain: &Toolchain) -> Result 
             fs::copy(file.path(), installed.join(name))?;
         }
     }
-    fs::remove_dir_all(work)?;
-    fs::remove_dir_all(folder.join("usr/src"))?;
-    Ok(())
+    Ok(fs::remove_dir_all(work)?)
 }
 
 #[cfg(test)]
