@@ -3,15 +3,20 @@
 use alter_domain::{
     api::{AppId, EventId, UserId},
     model::{
-        Actor, AuditEvent, CallFacts, EventKind, GrantRef, Outcome, OutcomeKind, Phase, Principal, Surface,
+        Actor, AuditEvent, CallFacts, EventKind, Grant, GrantRef, Outcome, OutcomeKind, Phase, Principal,
+        Surface,
     },
     port::Record,
-    repo::AuditRows,
+    repo::{AuditRows, Grants},
 };
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{activity::rows, world::World};
+use crate::{
+    activity::rows,
+    stage::stage,
+    world::{Person, World},
+};
 
 const ROWS: u32 = 100_000;
 /// A row in so many is of another provider.

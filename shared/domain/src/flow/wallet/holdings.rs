@@ -41,7 +41,7 @@ pub struct Holdings {
     pub agents: Vec<Agent>,
     /// Newest first. An agent's grant that is revoked is in [`Holding`]s alone.
     pub grants: Vec<Held>,
-    /// There are more: what lives goes before what is over.
+    /// There are more: what lives goes before what is over, and of a connection's the newest are shown.
     pub truncated: bool,
 }
 
@@ -61,14 +61,19 @@ impl WalletService {
         let reach = self.reach(who).await?;
         let (listed, truncated) = self.listed(who.session.org_id, &reach).await?;
         let Furnished { mut held, mut apps, .. } = self.furnish(listed).await?;
-        let agents = self.delegated(&reach.selves, &held).await?;
+        let (agents, more_cut) = self.delegated(&reach.selves, &held).await?;
         held.extend(agents.held);
         note_agents(&mut held);
         held.sort_unstable_by_key(|held| std::cmp::Reverse(held.grant.id));
         apps.sort_by_cached_key(|app| (app.name.to_lowercase(), app.id));
         let mut named: BTreeMap<AgentId, Agent> = BTreeMap::new();
         named.extend(agents.agents.into_iter().map(|agent| (agent.id, agent)));
-        Ok(Holdings { apps, agents: named.into_values().collect(), grants: held, truncated })
+        Ok(Holdings {
+            apps,
+            agents: named.into_values().collect(),
+            grants: held,
+            truncated: truncated || more_cut,
+        })
     }
 
     /// One grant, with those that share its connection.
@@ -148,18 +153,18 @@ impl WalletService {
     /// All that is on the same connection, whoever's it is.
     async fn beside(&self, grant: &Grant) -> Result<Vec<Grant>> {
         match grant.source.connection_id() {
-            Some(id) => self.on_connection(grant.app_id, id, |_| true).await,
+            Some(id) => Ok(self.on_connection(grant.app_id, id, |_| true).await?.0),
             None => Ok(Vec::new()),
         }
     }
 
-    /// The newest grants on a connection that fit, from an index.
+    /// The newest grants on a connection that fit, from an index, and whether there may be more.
     async fn on_connection(
         &self,
         app: AppId,
         id: ConnectionId,
         fits: impl Fn(&Grant) -> bool,
-    ) -> Result<Vec<Grant>> {
+    ) -> Result<(Vec<Grant>, bool)> {
         let grants = Grants(self.ports.table.as_ref());
         let (mut found, mut read, mut cursor) = (Vec::new(), 0, None);
         loop {
@@ -168,8 +173,9 @@ impl WalletService {
             found.extend(page.items.into_iter().filter(|grant: &Grant| grant.app_id == app && fits(grant)));
             cursor = page.next;
             if cursor.is_none() || found.len() >= MAX_ON_CONNECTION || read >= MAX_LISTED {
+                let cut = cursor.is_some() || found.len() > MAX_ON_CONNECTION;
                 found.truncate(MAX_ON_CONNECTION);
-                return Ok(found);
+                return Ok((found, cut));
             }
         }
     }
@@ -227,7 +233,7 @@ impl WalletService {
     }
 
     /// Agents' grants on connections of the user's. A connection is looked into where more grants live on it than the user's own.
-    async fn delegated(&self, selves: &[UserId], held: &[Held]) -> Result<Furnished> {
+    async fn delegated(&self, selves: &[UserId], held: &[Held]) -> Result<(Furnished, bool)> {
         let mut own: BTreeMap<ConnectionId, (AppId, u32, u32)> = BTreeMap::new();
         for held in held {
             let Some(connection) = held.connection.as_ref().filter(|known| is_theirs(selves, known)) else {
@@ -242,13 +248,14 @@ impl WalletService {
             grant.state == GrantState::Active && matches!(grant.principal, Principal::Agent { .. })
         };
         let lists = shared.map(|(id, (app, ..))| self.on_connection(app, id, live_agents));
-        let lists: Vec<Vec<Grant>> =
+        let lists: Vec<(Vec<Grant>, bool)> =
             stream::iter(lists.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await?;
-        let agents = lists.into_iter().flatten().filter_map(|grant| seen(selves, grant));
+        let cut = lists.iter().any(|(_, cut)| *cut);
+        let agents = lists.into_iter().flat_map(|(list, _)| list).filter_map(|grant| seen(selves, grant));
         let mut furnished = self.furnish(agents.collect()).await?;
         // The lists were late.
         furnished.held.retain(|held| held.grant.state == GrantState::Active);
-        Ok(furnished)
+        Ok((furnished, cut))
     }
 
     /// Those of the apps that are the organization's. An app without an identity provider may grant to any id, and so to that of
