@@ -62,7 +62,7 @@ fn fetched(which: Which) -> AnyView {
     let page = RwSignal::new(None::<Result<Show, ApiError>>);
     let fetch = Callback::new(move |()| {
         spawn_local(async move {
-            let found = pages(which).await.map_err(|_| ApiError::local("offline"));
+            let found = pages(which).await.map_err(|_| ApiError::local(why()));
             // Somebody who has gone elsewhere meanwhile waits for nothing here.
             let _ = page.try_set(Some(found));
         });
@@ -74,4 +74,9 @@ fn fetched(which: Which) -> AnyView {
         Some(Err(error)) => view! { <ErrorBox error on_retry=fetch /> }.into_any(),
     };
     show.into_any()
+}
+
+/// Why the module is not there: a newer site may be in the place of the one that this page is of.
+fn why() -> &'static str {
+    if window().navigator().on_line() { "unreadable" } else { "offline" }
 }
