@@ -40,7 +40,7 @@ export async function problems(page, name) {
 }
 
 /** What sticks out of the window, or out of its own box, by more than rounding; not what is for screen readers alone. */
-function overflow(page) {
+export function overflow(page) {
     return page.evaluate(() => {
         const shown = [...document.querySelectorAll("body, body *")].filter((element) => {
             const { width, height } = element.getBoundingClientRect();
@@ -48,7 +48,9 @@ function overflow(page) {
         });
         const wide = shown.filter((element) => {
             const { left, right } = element.getBoundingClientRect();
-            const isBox = getComputedStyle(element).display !== "inline" && element.tagName !== "SELECT";
+            const { display, textOverflow } = getComputedStyle(element);
+            // What is shortened on purpose says so.
+            const isBox = display !== "inline" && textOverflow !== "ellipsis" && element.tagName !== "SELECT";
             return left < -1 || right > innerWidth + 1 || (isBox && element.scrollWidth > element.clientWidth + 1);
         });
         return wide.map((element) => `${element.tagName}.${element.className} is ${element.scrollWidth} wide`);

@@ -16,13 +16,18 @@ pub(crate) fn run(context: &Context) -> Result<Done> {
     system::need_c_compiler()?;
     let binary = suites::binary(context)?;
     web::provider(context)?;
-    let python = environment(context, &context.root.join(".venv"))?;
-    let requirements = suite.join("requirements.txt");
-    install(context, &python, &requirements)?;
+    let python = published_client(context)?;
     let mut pytest = program(&python, &suite);
     pytest.env("ALTER_BIN", binary);
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "."]);
     suites::some(watch(&mut pytest, passed)?)
+}
+
+/// The Python of `.venv`, in which the published client is installed.
+pub(crate) fn published_client(context: &Context) -> Result<PathBuf> {
+    let python = environment(context, &context.root.join(".venv"))?;
+    install(context, &python, &context.root.join("tests/python/requirements.txt"))?;
+    Ok(python)
 }
 
 /// The Python of `target/tools/<name>`, in which what the file pins is installed: it is made when it is not there, and

@@ -69,7 +69,16 @@ pub(crate) fn lint(context: &Context) -> Result {
 
 /// The folder with the site, built if it is older than something that it is made of.
 pub(crate) fn site(context: &Context) -> Result<PathBuf> {
-    let (.., folder) = Page::Wallet.parts();
+    up_to_date(context, Page::Wallet)
+}
+
+/// The same with the folder of the page that the site's speed is compared with.
+pub(crate) fn sites(context: &Context) -> Result<[PathBuf; 2]> {
+    Ok([up_to_date(context, Page::Wallet)?, up_to_date(context, Page::Blank)?])
+}
+
+fn up_to_date(context: &Context, page: Page) -> Result<PathBuf> {
+    let (.., folder) = page.parts();
     let directory = context.target.join("wallet").join(folder);
     let built = fs::metadata(directory.join("manifest.json")).and_then(|list| list.modified()).ok();
     let sources = ["wallet-frontend", "shared/api-types"].map(|folder| newest(&context.root.join(folder)));
@@ -77,7 +86,7 @@ pub(crate) fn site(context: &Context) -> Result<PathBuf> {
         return Ok(directory);
     }
     eprintln!("Building the Wallet's site. That takes a few minutes; the next start is immediate.");
-    build(context, &Toolchain::find(context)?, Page::Wallet)
+    build(context, &Toolchain::find(context)?, page)
 }
 
 /// When something in a folder was changed last.

@@ -1,5 +1,5 @@
-//! The web tests (`tests/web`): the published browser client, unmodified, in Chromium against the real binary, with a
-//! certified OpenID provider on the far side.
+//! The web tests (`tests/web`): the published clients, unmodified, and the Wallet's site in Chromium against the real binary, with
+//! certified OpenID providers on the far side.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::{
     Context,
     command::{Result, program, run as run_command, watch, works},
     gate::Done,
-    suites, system,
+    python, suites, system, wallet,
 };
 
 pub(crate) fn run(context: &Context) -> Result<Done> {
@@ -16,8 +16,10 @@ pub(crate) fn run(context: &Context) -> Result<Done> {
     let binary = suites::binary(context)?;
     system::need("chromium", "chromium", "is the browser of the web tests")?;
     provider(context)?;
+    let [site, blank] = wallet::sites(context)?;
     let mut node = program("node", &suite);
-    node.env("ALTER_BIN", binary);
+    node.env("ALTER_BIN", binary).env("ALTER_SDK_PYTHON", python::published_client(context)?);
+    node.env("ALTER_WALLET_DIR", site).env("ALTER_WALLET_BLANK", blank);
     node.args(["--test", "--test-reporter=spec", "--test-timeout=120000"]);
     suites::some(watch(&mut node, passed)?)
 }

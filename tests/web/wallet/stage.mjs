@@ -41,8 +41,8 @@ export class WalletStage extends IdentityStage {
     }
 
     /** Somebody with an account connected to each of the apps; `grants` are theirs, in the order of the apps. */
-    async holder(apps, { account, ...options } = {}) {
-        const who = await this.person(options.profile);
+    async holder(apps, { account, profile, ...options } = {}) {
+        const who = await this.person(profile);
         const user_token = await this.token(who);
         const grants = [];
         for (const app of apps) grants.push(await this.connected(app, user_token, account ?? `${who}.notes`, options));
