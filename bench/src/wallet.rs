@@ -253,7 +253,11 @@ fn call(known: &Known, org: OrgId, grants: &[Grant], now: Timestamp, number: u32
             latency_ms: Some(120),
             request_bytes: Some(0),
             response_bytes: Some(5_120),
-            ..Outcome::of(if number.is_multiple_of(20) { OutcomeKind::ProviderError } else { OutcomeKind::Success })
+            ..Outcome::of(if number.is_multiple_of(20) {
+                OutcomeKind::ProviderError
+            } else {
+                OutcomeKind::Success
+            })
         }),
         detail: std::collections::BTreeMap::new(),
     };

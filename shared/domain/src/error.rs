@@ -170,7 +170,10 @@ impl Error {
 
     /// The Wallet's answer where no more time is to be had.
     pub fn grant_not_extendable() -> Self {
-        Self::conflict("grant_not_extendable", "The grant's expiry is not yours to change, or is at its maximum.")
+        Self::conflict(
+            "grant_not_extendable",
+            "The grant's expiry is not yours to change, or is at its maximum.",
+        )
     }
 
     pub fn grant_not_found() -> Self {

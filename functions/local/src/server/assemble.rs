@@ -22,8 +22,8 @@ use alter_domain::{
         CallService, Installed, Refresher, Relations, Revoker,
         connect::{ConnectService, PublicUrl, UnderWay},
         identity::{IdentityService, WebhookService},
-        wallet::{RateLimit, WalletService},
         install,
+        wallet::{RateLimit, WalletService},
     },
     oidc::IdentityKeys,
     port::{Clock, HttpClient, Record, Rng, SystemClock, SystemRng, Table},
@@ -177,7 +177,8 @@ impl Vault {
         let revoke =
             RevokeState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let webhooks = WebhookService { identity, secrets: WebhookSecrets::new(self.data_keys.clone()) };
-        let wallet = WalletService { ports: ports.clone(), url: public_url.clone(), limit: self.limit.clone() };
+        let wallet =
+            WalletService { ports: ports.clone(), url: public_url.clone(), limit: self.limit.clone() };
         let routes = Router::new()
             .merge(alter_proxy::router(ProxyState::new(calls)))
             .merge(alter_grants::router(grants))

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     error::{Error, Result},
     model::{
-        Actor, ActorKind, EventKind, Grant, GrantPolicy, GrantRef, GrantSource, GrantState, ManagedSecret, Principal,
-        Surface, label,
+        Actor, ActorKind, EventKind, Grant, GrantPolicy, GrantRef, GrantSource, GrantState, ManagedSecret,
+        Principal, Surface, label,
     },
     port::Op,
     repo::{Connections, Grants, IdentityProviders, ManagedSecrets, Stored, Users},

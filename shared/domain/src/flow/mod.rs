@@ -27,7 +27,9 @@ mod usable;
 pub mod wallet;
 
 pub use agents::{NewAgent, create_agent, revoke_agent};
-pub use apps::{AppChange, NewApp, archive_app, create_app, remove_logo, set_logo, unarchive_app, update_app};
+pub use apps::{
+    AppChange, NewApp, archive_app, create_app, remove_logo, set_logo, unarchive_app, update_app,
+};
 pub use authenticate::{Attribution, Caller, authenticate};
 pub use call::{Call, CallBody, CallService, InFlight, Selector};
 pub use grants::{GrantTerms, NewGrant, issue_grant, revoke_grant};
