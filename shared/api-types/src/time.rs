@@ -7,7 +7,10 @@ pub use jiff::Timestamp;
 pub use light::Timestamp;
 
 #[cfg(any(target_arch = "wasm32", test))]
-#[cfg_attr(not(target_arch = "wasm32"), allow(unreachable_pub, dead_code, reason = "compiled to be compared"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(unreachable_pub, dead_code, reason = "compiled to be compared")
+)]
 mod light {
     use std::{fmt, str::FromStr};
 
