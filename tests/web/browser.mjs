@@ -83,7 +83,9 @@ export async function screenshot(page, name) {
     if (!folder) return undefined;
     await mkdir(folder, { recursive: true });
     const path = join(folder, `${name}.png`);
-    await page.screenshot({ path, fullPage: true });
+    // Of a list without end the beginning is enough.
+    const fullPage = await page.evaluate(() => document.documentElement.scrollHeight < 8 * innerHeight);
+    await page.screenshot({ path, fullPage });
     return path;
 }
 

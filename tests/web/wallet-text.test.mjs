@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { overflow } from "./looks.mjs";
 import { secretsIn } from "./wallet/leaks.mjs";
 import { startWalletStage } from "./wallet/stage.mjs";
 
@@ -19,6 +18,18 @@ const REORDERED = "pay \u202e001 \u2066to\u2069 Bob\u200b\ufeff";
 const SHOWN = "pay [U+202E]001 [U+2066]to[U+2069] Bob[U+200B][U+FEFF]";
 const LONG = "w".repeat(2000);
 const CLICK = "javascript:globalThis.hacked=1";
+
+/** What is not within the window. */
+function outside(page) {
+    return page.evaluate(() =>
+        [...document.querySelectorAll("main, main *")]
+            .filter((element) => {
+                const { left, right, width, height } = element.getBoundingClientRect();
+                return width > 1 && height > 1 && (left < -1 || right > innerWidth + 1);
+            })
+            .map((element) => `${element.tagName}.${element.className}`),
+    );
+}
 
 test("b002 hostile reasons and names are shown word for word, do nothing, and break no page", async () => {
     const name = `Shop ${IMAGE}`;
@@ -49,7 +60,7 @@ test("b002 hostile reasons and names are shown word for word, do nothing, and br
             await visit.go(path);
             for (const width of [320, 1280]) {
                 await page.setViewportSize({ width, height: 800 });
-                assert.deepEqual(await overflow(page), [], `${path} at ${width}`);
+                assert.deepEqual(await outside(page), [], `${path} at ${width}`);
             }
             const found = await page.evaluate(() => ({
                 hacked: globalThis.hacked,
@@ -67,7 +78,7 @@ test("b002 hostile reasons and names are shown word for word, do nothing, and br
         assert.ok((await long.boundingBox()).height < 400, "a long reason is folded");
         await long.getByRole("button", { name: "Show all" }).click();
         await page.getByText(LONG, { exact: true }).first().waitFor();
-        assert.deepEqual(await overflow(page), []);
+        assert.deepEqual(await outside(page), []);
         await visit.go("/connections", "Connections");
         await page.getByText(SCRIPT, { exact: false }).first().waitFor();
         await page.getByRole("button", { name: /^Your account/ }).getByText(profile.name).waitFor();

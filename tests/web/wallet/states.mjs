@@ -39,11 +39,11 @@ export const STATES = {
     "grant-hostile": { path: GRANT(307) },
     "grant-broken": { path: GRANT(303) },
     "grant-unknown": { path: GRANT(999), answers: true },
-    revoke: { path: GRANT(301), reach: opened(/^Revoke access of Trips/) },
+    revoke: { path: GRANT(301), reach: opened(/^Revoke access of/) },
     receipt: {
         path: GRANT(301),
         reach: async (page) => {
-            await opened(/^Revoke access of Trips/)(page);
+            await opened(/^Revoke access of/)(page);
             await page.getByRole("dialog").getByRole("button", { name: "Revoke access" }).click();
             await page.getByText("Access has ended. This is what was done:").waitFor();
         },
