@@ -1,23 +1,30 @@
 //! The Wallet's API, typed. Every request goes to the page's own origin, with the session's cookie, which no script can read.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    pin::Pin,
+};
 
 use alter_api_types::{
-    ErrorBody, GrantId,
+    GrantId,
     wallet::{
-        ActivityCounts, ActivityPage, ActivityQuery, Approvals, CSRF_HEADER, Decide, ExtendRequest,
-        GrantCard, GrantDetail, Overview, RevokeReceipt, RevokeRequest, SessionView, SignInOptions,
-        SignedOut,
+        ActivityCounts, ActivityQuery, Approvals, CSRF_HEADER, Decision, ExtendRequest, GrantCard,
+        GrantDetail, Overview, RevokeReceipt, RevokeRequest, SessionView, SignInOptions, SignedOut,
     },
 };
-use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     AbortSignal, Headers, RequestCache, RequestCredentials, RequestInit, RequestRedirect, Response,
 };
 
-use crate::{format, query, text};
+use crate::{
+    format,
+    json::{self, Json, Read, quoted},
+    query, text,
+    wire::{self, Rows},
+};
 
 /// Nobody is signed in (any more).
 pub const SESSION_REQUIRED: &str = "wallet_session_required";
@@ -50,50 +57,53 @@ impl ApiError {
     }
 
     fn answered(status: u16, body: &str) -> Self {
-        let (code, said) =
-            serde_json::from_str::<ErrorBody>(body).map(|it| (it.error, it.message)).unwrap_or_default();
+        let body = json::parse(body).unwrap_or(Json::Null);
+        let [code, said] = ["error", "message"].map(|name| body.text(name).unwrap_or_default());
         let retry = status == 408 || status == 429 || status >= 500;
         Self { status, message: text::error(status, &code, &said), code, retry }
     }
 }
 
 pub async fn session() -> Result<SessionView, ApiError> {
-    let session: SessionView = get("/wallet/api/session").await?;
+    let session = get("/wallet/api/session".to_owned(), wire::session).await?;
     CSRF.set(Some(session.csrf_token.clone()));
     Ok(session)
 }
 
 pub async fn sign_in_options(app: Option<&str>) -> Result<SignInOptions, ApiError> {
-    get(&query::path("/wallet/api/sign-in", &[("app", app)])).await
+    get(query::path("/wallet/api/sign-in", &[("app", app)]), wire::sign_in_options).await
 }
 
 /// Ends the session; the browser then goes to `location`.
 pub async fn sign_out() -> Result<SignedOut, ApiError> {
-    post("/wallet/api/sign-out", &Nothing {}).await
+    post("/wallet/api/sign-out".to_owned(), "{}".to_owned(), wire::signed_out).await
 }
 
 pub async fn overview() -> Result<Overview, ApiError> {
-    get("/wallet/api/overview").await
+    get("/wallet/api/overview".to_owned(), wire::overview).await
 }
 
 pub async fn grant(id: GrantId) -> Result<GrantDetail, ApiError> {
-    get(&format!("/wallet/api/grants/{id}")).await
+    get(format!("/wallet/api/grants/{id}"), wire::detail).await
 }
 
 pub async fn revoke(id: GrantId, request: &RevokeRequest) -> Result<RevokeReceipt, ApiError> {
-    post(&format!("/wallet/api/grants/{id}/revoke"), request).await
+    let reason = request.reason.as_deref().map(|reason| format!("\"reason\":{}", quoted(reason)));
+    let body = format!("{{{}}}", reason.unwrap_or_default());
+    post(format!("/wallet/api/grants/{id}/revoke"), body, wire::receipt).await
 }
 
 pub async fn extend(id: GrantId, request: &ExtendRequest) -> Result<GrantCard, ApiError> {
-    post(&format!("/wallet/api/grants/{id}/extend"), request).await
+    let body = format!("{{\"expires_at\":\"{}\"}}", request.expires_at);
+    post(format!("/wallet/api/grants/{id}/extend"), body, wire::grant).await
 }
 
-pub async fn activity(query: &ActivityQuery) -> Result<ActivityPage, ApiError> {
-    get(&query::of("/wallet/api/activity", query)).await
+pub async fn activity(query: &ActivityQuery) -> Result<Rows, ApiError> {
+    get(query::of("/wallet/api/activity", query), wire::rows).await
 }
 
 pub async fn counts(query: &ActivityQuery) -> Result<ActivityCounts, ApiError> {
-    get(&query::of("/wallet/api/activity/counts", query)).await
+    get(query::of("/wallet/api/activity/counts", query), wire::counts).await
 }
 
 /// The address of the download, for a plain link.
@@ -102,21 +112,16 @@ pub fn export_address(query: &ActivityQuery) -> String {
 }
 
 pub async fn approvals() -> Result<Approvals, ApiError> {
-    get("/wallet/api/approvals").await
+    get("/wallet/api/approvals".to_owned(), wire::approvals).await
 }
 
-pub async fn decide(approval_id: &str, decide: Decide) -> Result<(), ApiError> {
+pub async fn decide(approval_id: &str, decision: Decision) -> Result<(), ApiError> {
     let path = format!("/wallet/api/approvals/{}/decide", query::encode(approval_id));
-    post::<_, serde::de::IgnoredAny>(&path, &decide).await.map(|_| ())
-}
-
-pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, ApiError> {
-    parse(&send("GET", path, None).await?)
-}
-
-pub async fn post<B: Serialize, T: DeserializeOwned>(path: &str, body: &B) -> Result<T, ApiError> {
-    let body = serde_json::to_string(body).map_err(|_| ApiError::local("unreadable"))?;
-    parse(&send("POST", path, Some(body)).await?)
+    let body = match decision {
+        Decision::Approve => "{\"decision\":\"approve\"}",
+        Decision::Deny => "{\"decision\":\"deny\"}",
+    };
+    send(Method::Post(body.to_owned()), path).await.map(drop)
 }
 
 /// When the API last said that somebody is signed in, by the browser's clock in seconds; 0 if it never did.
@@ -129,9 +134,13 @@ pub fn on_signed_out(then: impl Fn() + 'static) {
     SIGNED_OUT.set(Some(Box::new(then)));
 }
 
-#[derive(Serialize)]
-struct Nothing {}
+enum Method {
+    Get,
+    /// With a body.
+    Post(String),
+}
 
+type Sent = Pin<Box<dyn Future<Output = Result<String, ApiError>>>>;
 type Then = Box<dyn Fn()>;
 
 thread_local! {
@@ -140,16 +149,31 @@ thread_local! {
     static SIGNED_OUT: RefCell<Option<Then>> = const { RefCell::new(None) };
 }
 
-fn parse<T: DeserializeOwned>(body: &str) -> Result<T, ApiError> {
-    // An answer without a body reads like an empty object's.
-    let body = if body.is_empty() { "null" } else { body };
-    serde_json::from_str(body).map_err(|_| ApiError::local("unreadable"))
+async fn get<T>(path: String, read: fn(&Json<'_>) -> Read<T>) -> Result<T, ApiError> {
+    understood(&send(Method::Get, path).await?, read)
 }
 
-/// One request: the body of a good answer, or what went wrong.
-async fn send(method: &str, path: &str, body: Option<String>) -> Result<String, ApiError> {
+async fn post<T>(path: String, body: String, read: fn(&Json<'_>) -> Read<T>) -> Result<T, ApiError> {
+    understood(&send(Method::Post(body), path).await?, read)
+}
+
+fn understood<T>(body: &str, read: fn(&Json<'_>) -> Read<T>) -> Result<T, ApiError> {
+    json::parse(body).and_then(|body| read(&body)).map_err(|_| ApiError::local("unreadable"))
+}
+
+/// One request: the body of a good answer, or what went wrong. Of one type, whoever asks for what.
+fn send(method: Method, path: String) -> Sent {
+    let (method, body) = match method {
+        Method::Get => ("GET", None),
+        Method::Post(body) => ("POST", Some(body)),
+    };
+    Box::pin(request(method, path, body))
+}
+
+async fn request(method: &str, path: String, body: Option<String>) -> Result<String, ApiError> {
     if body.is_some() && CSRF.with_borrow(Option::is_none) {
-        Box::pin(session()).await?;
+        let known = send(Method::Get, "/wallet/api/session".to_owned()).await?;
+        CSRF.set(Some(understood(&known, wire::session)?.csrf_token));
     }
     let headers = Headers::new().map_err(|_| ApiError::local("unreadable"))?;
     let _ = headers.set("accept", "application/json");
@@ -169,7 +193,7 @@ async fn send(method: &str, path: &str, body: Option<String>) -> Result<String, 
     }
     init.set_headers(&headers);
 
-    let answer = JsFuture::from(leptos::prelude::window().fetch_with_str_and_init(path, &init));
+    let answer = JsFuture::from(leptos::prelude::window().fetch_with_str_and_init(&path, &init));
     let answer: Response = answer.await.map_err(|why| unanswered(&why))?.unchecked_into();
     let text = JsFuture::from(answer.text().map_err(|_| ApiError::local("unreadable"))?);
     let text = text.await.map_err(|why| unanswered(&why))?.as_string().unwrap_or_default();

@@ -1,10 +1,45 @@
 //! What a person's grants come to: one row for each, agents' grants with the own one that they hang on, and a sum per app.
 
-use alter_api_types::Timestamp;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use alter_api_types::{
+    Timestamp,
     portal::GrantStatus,
     wallet::{AppCard, GrantCard, Holder, Overview},
 };
+
+/// What is made of an overview, made once for each overview however many ask.
+pub struct Derived<T> {
+    make: fn(&Overview) -> Vec<T>,
+    last: Arc<Mutex<Option<Made<T>>>>,
+}
+
+type Made<T> = (Arc<Overview>, Arc<Vec<T>>);
+
+impl<T> Clone for Derived<T> {
+    fn clone(&self) -> Self {
+        Self { make: self.make, last: Arc::clone(&self.last) }
+    }
+}
+
+impl<T> Derived<T> {
+    pub fn new(make: fn(&Overview) -> Vec<T>) -> Self {
+        Self { make, last: Arc::default() }
+    }
+
+    pub fn of(&self, overview: Option<Arc<Overview>>) -> Arc<Vec<T>> {
+        let Some(overview) = overview else { return Arc::default() };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, made)) = &*last
+            && Arc::ptr_eq(known, &overview)
+        {
+            return Arc::clone(made);
+        }
+        let made = Arc::new((self.make)(&overview));
+        *last = Some((overview, Arc::clone(&made)));
+        made
+    }
+}
 
 /// One grant as a page shows it.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,6 +10,7 @@ mod api;
 mod brand;
 mod format;
 mod holdings;
+mod json;
 mod later;
 mod page;
 mod query;
@@ -20,6 +21,7 @@ mod store;
 mod text;
 mod ui;
 mod visible;
+mod wire;
 
 use leptos::prelude::*;
 use route::Page;

@@ -1,6 +1,6 @@
 //! What several pages show: who is signed in, their grants, and the time. Changed in one place, it changes everywhere.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{any::Any, future::Future, marker::PhantomData, pin::Pin, sync::Arc, time::Duration};
 
 use alter_api_types::Timestamp;
 use alter_api_types::{
@@ -12,125 +12,172 @@ use leptos::{prelude::*, task::spawn_local};
 use crate::{
     api::{self, ApiError},
     format,
+    ui::plain::watch,
 };
 
 /// For how long an answer is as good as a new one when a page opens.
 const FRESH_SECONDS: i64 = 15;
 
-/// Something that the API answers, kept until it is asked anew.
-pub struct Remote<T: Send + Sync + 'static> {
-    value: RwSignal<Option<Result<Arc<T>, ApiError>>>,
-    /// Why what is shown could not be refreshed.
-    stale: RwSignal<Option<ApiError>>,
-    busy: RwSignal<bool>,
-    /// Counts what was asked and what was put in, so that an answer that is older than either is dropped.
-    turn: StoredValue<u64>,
-    asked: StoredValue<Timestamp>,
-    ask: fn() -> Answer<T>,
+/// Something that the API answers, kept until it is asked anew. All kinds of answers are kept in the same way, by the same
+/// code; this says which kind it is.
+pub struct Remote<T> {
+    kept: Kept,
+    kind: PhantomData<fn() -> T>,
 }
 
-pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, ApiError>>>>;
+/// An answer of any kind.
+type Held = Arc<dyn Any + Send + Sync>;
+pub type Answer = Pin<Box<dyn Future<Output = Result<Held, ApiError>>>>;
 
-impl<T: Send + Sync + 'static> Clone for Remote<T> {
+#[derive(Clone, Copy)]
+struct Kept {
+    value: RwSignal<Option<Result<Held, ApiError>>>,
+    /// What is shown could not be refreshed.
+    stale: RwSignal<bool>,
+    busy: RwSignal<bool>,
+    state: StoredValue<Asked>,
+    ask: fn() -> Answer,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    /// Counts what was asked and what was put in, so that an answer that is older than either is dropped.
+    turn: u64,
+    /// By the browser's clock, in seconds.
+    at: i64,
+}
+
+impl<T> Clone for Remote<T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T: Send + Sync + 'static> Copy for Remote<T> {}
+impl<T> Copy for Remote<T> {}
+
+/// Makes what is kept of an answer.
+pub fn held<T: Send + Sync + 'static>(answer: Result<T, ApiError>) -> Result<Held, ApiError> {
+    answer.map(|value| Arc::new(value) as Held)
+}
 
 impl<T: Send + Sync + 'static> Remote<T> {
-    pub fn new(ask: fn() -> Answer<T>) -> Self {
-        Self {
+    /// `ask` gives a [`held`] answer of this kind.
+    pub fn new(ask: fn() -> Answer) -> Self {
+        let kept = Kept {
             value: RwSignal::new(None),
-            stale: RwSignal::new(None),
+            stale: RwSignal::new(false),
             busy: RwSignal::new(false),
-            turn: StoredValue::new(0),
-            asked: StoredValue::new(Timestamp::UNIX_EPOCH),
+            state: StoredValue::new(Asked::default()),
             ask,
-        }
-    }
-
-    /// `None` until there is an answer.
-    pub fn get(self) -> Option<Result<Arc<T>, ApiError>> {
-        self.value.get()
+        };
+        Self { kept, kind: PhantomData }
     }
 
     /// The answer, if there is a good one.
     pub fn ok(self) -> Option<Arc<T>> {
-        self.value.with(|value| value.as_ref().and_then(|value| value.as_ref().ok().cloned()))
+        self.kept.ok()?.downcast().ok()
     }
 
     pub fn ok_untracked(self) -> Option<Arc<T>> {
         untrack(move || self.ok())
     }
 
-    pub fn busy(self) -> bool {
-        self.busy.get()
+    /// Whether there is a good answer.
+    pub fn is_there(self) -> bool {
+        self.kept.ok().is_some()
     }
 
-    pub fn stale(self) -> Option<ApiError> {
-        self.stale.get()
+    /// Why there is no answer.
+    pub fn error(self) -> Option<ApiError> {
+        self.kept.value.with(|value| value.as_ref()?.as_ref().err().cloned())
+    }
+
+    pub fn busy(self) -> Signal<bool> {
+        self.kept.busy.into()
+    }
+
+    /// What is shown could not be refreshed.
+    pub fn stale(self) -> bool {
+        self.kept.stale.get()
     }
 
     /// Asks if nobody has yet.
     pub fn want(self) {
-        if self.value.with_untracked(Option::is_none) && !self.busy.get_untracked() {
-            self.refresh();
-        }
+        self.kept.want(i64::MAX);
     }
 
     /// Asks unless there is an answer that was asked for a moment ago. Pages do this when they open: nothing is polled, so that
     /// a session that nobody uses ends.
     pub fn want_fresh(self) {
-        let age = format::browser_now().as_second() - self.asked.get_value().as_second();
-        if !self.busy.get_untracked() && (age > FRESH_SECONDS || self.value.with_untracked(Option::is_none)) {
-            self.refresh();
-        }
+        self.kept.want(FRESH_SECONDS);
     }
 
     /// Asks anew. What is shown stays until the answer is there, and when there is none.
     pub fn refresh(self) {
-        let turn = self.next();
-        self.busy.set(true);
-        self.asked.set_value(format::browser_now());
-        let answer = (self.ask)();
-        spawn_local(async move {
-            let answer = answer.await;
-            if self.turn.try_get_value() != Some(turn) {
-                return;
-            }
-            self.busy.set(false);
-            match answer {
-                Ok(value) => {
-                    self.stale.set(None);
-                    self.value.set(Some(Ok(Arc::new(value))));
-                }
-                Err(error) if error.signed_out() => {}
-                Err(error) if self.ok_untracked().is_some() => self.stale.set(Some(error)),
-                Err(error) => self.value.set(Some(Err(error))),
-            }
-        });
+        self.kept.refresh();
     }
 
     /// Puts in what is known without asking; an answer that is still to come is older and is dropped.
     pub fn put(self, value: T) {
-        self.next();
-        self.busy.set(false);
-        self.value.set(Some(Ok(Arc::new(value))));
+        self.kept.put(Some(Arc::new(value)));
     }
 
     /// Forgets it: nobody is signed in any more.
     pub fn forget(self) {
+        self.kept.put(None);
+    }
+}
+
+impl Kept {
+    fn ok(self) -> Option<Held> {
+        self.value.with(|value| value.as_ref()?.as_ref().ok().cloned())
+    }
+
+    fn want(self, seconds: i64) {
+        let age = format::browser_now().as_second() - self.state.get_value().at;
+        let none = self.value.with_untracked(Option::is_none);
+        if !self.busy.get_untracked() && (age > seconds || none) {
+            self.refresh();
+        }
+    }
+
+    fn refresh(self) {
+        let turn = self.next();
+        self.busy.set(true);
+        self.state.update_value(|state| state.at = format::browser_now().as_second());
+        let answer = (self.ask)();
+        spawn_local(async move {
+            let answer = answer.await;
+            if self.state.try_get_value().map(|state| state.turn) == Some(turn) {
+                self.take(answer);
+            }
+        });
+    }
+
+    fn take(self, answer: Result<Held, ApiError>) {
+        self.busy.set(false);
+        match answer {
+            Err(error) if error.signed_out() => {}
+            Err(_) if untrack(|| self.ok()).is_some() => self.stale.set(true),
+            answer => {
+                self.stale.set(false);
+                self.value.set(Some(answer));
+            }
+        }
+    }
+
+    fn put(self, value: Option<Held>) {
         self.next();
         self.busy.set(false);
-        self.stale.set(None);
-        self.value.set(None);
+        if value.is_none() {
+            self.stale.set(false);
+        }
+        self.value.set(value.map(Ok));
     }
 
     fn next(self) -> u64 {
-        self.turn.update_value(|turn| *turn += 1);
-        self.turn.get_value()
+        self.state.update_value(|state| state.turn += 1);
+        self.state.get_value().turn
     }
 }
 
@@ -190,24 +237,24 @@ impl Find for Overview {
     }
 }
 
-/// The server's time, as far as the browser knows it.
+/// The server's time, as far as the browser knows it. All in milliseconds.
 #[derive(Clone, Copy)]
 pub struct Clock {
-    /// Milliseconds by which the server is ahead.
+    /// By so much the server is ahead.
     ahead: RwSignal<i64>,
-    second: RwSignal<Timestamp>,
-    half_minute: RwSignal<Timestamp>,
+    second: RwSignal<i64>,
+    half_minute: RwSignal<i64>,
 }
 
 impl Clock {
     /// Tracked: runs anew every half minute.
     pub fn now(self) -> Timestamp {
-        self.half_minute.get()
+        time(self.half_minute.get())
     }
 
     /// Tracked: runs anew every second.
     pub fn second(self) -> Timestamp {
-        self.second.get()
+        time(self.second.get())
     }
 
     /// Sets it by an answer that was just given.
@@ -218,41 +265,51 @@ impl Clock {
     }
 
     fn tick(self) {
-        let ms = format::browser_now().as_millisecond() + self.ahead.get_untracked();
-        let now = Timestamp::from_millisecond(ms).unwrap_or_default();
+        let now = format::browser_now().as_millisecond() + self.ahead.get_untracked();
         self.second.set(now);
-        if now.as_second() / 30 != self.half_minute.get_untracked().as_second() / 30 {
+        if now / 30_000 != self.half_minute.get_untracked() / 30_000 {
             self.half_minute.set(now);
         }
     }
 }
 
+fn time(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or_default()
+}
+
 pub fn use_session() -> Session {
-    expect_context()
+    expect_context::<Shared>().session
 }
 
 /// All grants of the person, over all apps.
 pub fn use_overview() -> Grants {
-    expect_context()
+    expect_context::<Shared>().overview
 }
 
 pub fn use_clock() -> Clock {
-    expect_context()
+    expect_context::<Shared>().clock
 }
 
 /// Once, by the site.
 pub fn provide() {
-    let now = format::browser_now();
+    let now = RwSignal::new(format::browser_now().as_millisecond());
     let clock =
-        Clock { ahead: RwSignal::new(0), second: RwSignal::new(now), half_minute: RwSignal::new(now) };
+        Clock { ahead: RwSignal::new(0), second: now, half_minute: RwSignal::new(now.get_untracked()) };
     set_interval(move || clock.tick(), Duration::from_secs(1));
-    let overview = Remote::new(|| Box::pin(api::overview()));
-    Effect::new(move || {
+    let overview: Grants = Remote::new(|| Box::pin(async { held(api::overview().await) }));
+    watch(move || {
         if let Some(overview) = overview.ok() {
             clock.set_by(overview.now);
         }
     });
-    provide_context::<Session>(Remote::new(|| Box::pin(api::session())));
-    provide_context::<Grants>(overview);
-    provide_context(clock);
+    let session: Session = Remote::new(|| Box::pin(async { held(api::session().await) }));
+    provide_context(Shared { session, overview, clock });
+}
+
+/// What [`provide`] provides, of one type.
+#[derive(Clone, Copy)]
+struct Shared {
+    session: Session,
+    overview: Grants,
+    clock: Clock,
 }

@@ -1,43 +1,53 @@
 //! Calls that wait for the person's word.
 
-use alter_api_types::wallet::{ApprovalCard, Decide, Decision};
+use alter_api_types::wallet::{self, ApprovalCard, Decision};
 use leptos::{prelude::*, task::spawn_local};
 
+use super::plain::{el, live, nothing, say, tag, whether, words};
 use crate::{
     api, format,
-    state::{Find as _, Remote, use_clock, use_overview},
+    state::{Find as _, Remote, held, use_clock, use_overview},
     text,
-    ui::{Ago, Button, Empty, Foreign, Head, Kind, Load, Logo, Shape, agent_name, use_toast},
+    ui::{Ago, Button, Empty, Foreign, Head, Kind, Logo, Shape, agent_name, load, use_toast},
 };
 
-#[component]
-pub fn Approvals() -> impl IntoView {
-    let approvals = Remote::new(|| Box::pin(api::approvals()));
-    // For the names of apps and agents.
-    use_overview().want_fresh();
-    view! {
-        <Head title=text::approvals::TITLE lede=text::approvals::LEDE />
-        <Load
-            of=approvals
-            cards=2
-            show=move |it| {
-                if it.items.is_empty() {
-                    return view! {
-                        <Empty title=text::approvals::EMPTY_TITLE body=text::approvals::EMPTY shape=Shape::Approvals>
-                            <p>{text::approvals::EMPTY_NOTE}</p>
-                        </Empty>
-                    }
-                    .into_any();
-                }
-                let items = it.items.iter().map(|item| view! { <Request item={item.clone()} approvals /> });
-                view! { <ul class="grants">{items.collect_view()}</ul> }.into_any()
-            }
-        />
-    }
-}
+type Waiting = Remote<wallet::Approvals>;
 
 #[component]
-fn Request(item: ApprovalCard, approvals: Remote<alter_api_types::wallet::Approvals>) -> impl IntoView {
+pub fn Approvals() -> AnyView {
+    let approvals: Waiting = Remote::new(|| Box::pin(async { held(api::approvals().await) }));
+    // For the names of apps and agents.
+    use_overview().want_fresh();
+    vec![
+        view! { <Head title=text::approvals::TITLE lede=text::approvals::LEDE /> }.into_any(),
+        load(approvals, 2, move || list(approvals)),
+    ]
+    .into_any()
+}
+
+fn list(approvals: Waiting) -> AnyView {
+    let items = move || approvals.ok().map(|it| it.items.clone()).unwrap_or_default();
+    let none = whether(move || items().is_empty());
+    live(move || {
+        if none.get() {
+            let note = say("p", "", text::approvals::EMPTY_NOTE);
+            return view! {
+                <Empty title=text::approvals::EMPTY_TITLE body=text::approvals::EMPTY shape=Shape::Approvals>
+                    {note}
+                </Empty>
+            }
+            .into_any();
+        }
+        let keys = move || items().into_iter().map(|item| item.approval_id).collect();
+        let make = move |id: &str| {
+            let found = items().into_iter().find(|item| item.approval_id == id);
+            found.map_or_else(nothing, |item| request(item, approvals))
+        };
+        el("ul", "grants").each(keys, make).view()
+    })
+}
+
+fn request(item: ApprovalCard, approvals: Waiting) -> AnyView {
     let (overview, toasts, clock) = (use_overview(), use_toast(), use_clock());
     let busy = RwSignal::new(None::<Decision>);
     let id = item.approval_id.clone();
@@ -48,7 +58,7 @@ fn Request(item: ApprovalCard, approvals: Remote<alter_api_types::wallet::Approv
         busy.set(Some(decision));
         let id = id.clone();
         spawn_local(async move {
-            match api::decide(&id, Decide { decision }).await {
+            match api::decide(&id, decision).await {
                 Ok(()) => toasts.good(match decision {
                     Decision::Approve => text::approvals::APPROVED,
                     Decision::Deny => text::approvals::DENIED,
@@ -61,74 +71,62 @@ fn Request(item: ApprovalCard, approvals: Remote<alter_api_types::wallet::Approv
         });
     });
     let (app_id, agent_id) = (item.app_id, item.agent_id);
-    let app = Memo::new(move |_| overview.ok().and_then(|it| it.app(app_id).cloned()));
     let asks = move || {
-        let app = app.get().map(|app| format::visible_line(&app.name)).unwrap_or_else(|| app_id.to_string());
-        match agent_id {
-            None => text::approvals::asks(&app),
-            Some(id) => {
-                let agent = overview
-                    .ok()
-                    .and_then(|it| it.agent(id).map(agent_name))
-                    .unwrap_or_else(|| id.to_string());
-                text::approvals::agent_asks(&agent, &app)
-            }
-        }
+        let overview = overview.ok();
+        let app = overview.as_ref().and_then(|it| it.app(app_id));
+        let app = app.map_or_else(|| app_id.to_string(), |app| format::visible_line(&app.name));
+        let Some(id) = agent_id else { return text::approvals::asks(&app) };
+        let agent = overview.as_ref().and_then(|it| it.agent(id));
+        text::approvals::agent_asks(&agent.map_or_else(|| id.to_string(), agent_name), &app)
     };
+    let named = whether(move || overview.ok().is_some_and(|it| it.app(app_id).is_some()));
+    let logo = live(move || {
+        if !named.get() {
+            return nothing();
+        }
+        let known = overview.ok_untracked();
+        let app = known.as_ref().and_then(|it| it.app(app_id));
+        app.map_or_else(nothing, |app| view! { <Logo app /> }.into_any())
+    });
     let until = item.expires_at;
-    let is_over = Memo::new(move |_| clock.second() >= until);
     let left = move || match format::duration_until(until, clock.second()) {
         over if over.is_empty() => text::approvals::OVER.to_owned(),
         left => text::approvals::left(&left),
     };
-    let reason = match item.reason.filter(|reason| !reason.trim().is_empty()) {
-        Some(reason) => {
-            view! { <blockquote class="reason"><bdi>{format::visible(&reason)}</bdi></blockquote> }.into_any()
-        }
-        None => view! { <p class="quiet-words">{text::approvals::NO_REASON}</p> }.into_any(),
+    let is_over = whether(move || clock.second() >= until);
+    let disabled = Signal::from(whether(move || busy.get().is_some() || is_over.get()));
+    let button = move |kind, decision, words: &'static str| {
+        let busy = Signal::from(whether(move || busy.get() == Some(decision)));
+        let press = Callback::new(move |()| decide.run(decision));
+        view! { <Button kind busy disabled on_press=press>{words}</Button> }.into_any()
     };
-    let payload = item.payload.map(|payload| {
-        view! {
-            <h3>{text::approvals::PAYLOAD}</h3>
-            <pre class="payload" tabindex="0"><bdi>{format::visible(&payload)}</bdi></pre>
-        }
-    });
-    let created = item.created_at;
-    view! {
-        <li class="card approval">
-            <div class="grant-top">
-                <div class="approval-who">
-                    {move || app.get().map_or_else(|| ().into_any(), |app| view! { <Logo app=&app /> }.into_any())}
-                    <div>
-                        <h2>{asks}</h2>
-                        <p class="quiet-words">{text::approvals::ASKED}" "<Ago at=created /></p>
-                    </div>
-                </div>
-            </div>
-            <p class="call">
-                <span class="method">{item.method.clone()}</span>
-                <code><Foreign text={item.url.clone()} /></code>
-            </p>
-            <h3>{text::approvals::REASON}</h3>
-            {reason} {payload}
-            <p class="time-left">{left}</p>
-            <div class="grant-actions">
-                <Button
-                    kind=Kind::Primary
-                    busy=Signal::derive(move || busy.get() == Some(Decision::Approve))
-                    disabled=Signal::derive(move || busy.get().is_some() || is_over.get())
-                    on_press=move |()| decide.run(Decision::Approve)
-                >
-                    {text::approvals::APPROVE}
-                </Button>
-                <Button
-                    busy=Signal::derive(move || busy.get() == Some(Decision::Deny))
-                    disabled=Signal::derive(move || busy.get().is_some() || is_over.get())
-                    on_press=move |()| decide.run(Decision::Deny)
-                >
-                    {text::approvals::DENY}
-                </Button>
-            </div>
-        </li>
+    let ago = view! { <Ago at=item.created_at /> }.into_any();
+    let who = vec![
+        el("h2", "").says(asks).view(),
+        tag("p", "quiet-words", vec![words(text::approvals::ASKED), words(" "), ago]),
+    ];
+    let who = tag("div", "approval-who", vec![logo, tag("div", "", who)]);
+    let url = view! { <Foreign text=item.url /> }.into_any();
+    let call = vec![say("span", "method", item.method), tag("code", "", vec![url])];
+    let foreign = |text: &str| say("bdi", "", format::visible(text));
+    let reason = match item.reason.filter(|reason| !reason.trim().is_empty()) {
+        Some(reason) => tag("blockquote", "reason", vec![foreign(&reason)]),
+        None => say("p", "quiet-words", text::approvals::NO_REASON),
+    };
+    let mut parts = vec![
+        tag("div", "grant-top", vec![who]),
+        tag("p", "call", call),
+        say("h3", "", text::approvals::REASON),
+        reason,
+    ];
+    if let Some(payload) = item.payload {
+        let payload = el("pre", "payload").set("tabindex", "0").add(foreign(&payload));
+        parts.extend([say("h3", "", text::approvals::PAYLOAD), payload.view()]);
     }
+    let actions = vec![
+        button(Kind::Primary, Decision::Approve, text::approvals::APPROVE),
+        button(Kind::Quiet, Decision::Deny, text::approvals::DENY),
+    ];
+    parts.extend([el("p", "time-left").says(left).view(), tag("div", "grant-actions", actions)]);
+    tag("li", "card approval", parts)
 }

@@ -2,14 +2,12 @@
 
 use leptos::prelude::*;
 
+use super::plain::{link, tag, words};
 use crate::{text, ui::Head};
 
 #[component]
-pub fn NotFound() -> impl IntoView {
-    view! {
-        <Head title=text::not_found::TITLE lede=text::not_found::BODY />
-        <p>
-            <a class={"button primary"} href={"/"}>{text::not_found::HOME}</a>
-        </p>
-    }
+pub fn NotFound() -> AnyView {
+    let head = view! { <Head title=text::not_found::TITLE lede=text::not_found::BODY /> }.into_any();
+    let home = link("button primary", "/", vec![words(text::not_found::HOME)]);
+    vec![head, tag("p", "", vec![home])].into_any()
 }

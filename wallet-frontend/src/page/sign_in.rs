@@ -7,11 +7,13 @@ use alter_api_types::{
     wallet::{AppCard, SignInOptions},
 };
 use leptos::{prelude::*, task::spawn_local};
+use wasm_bindgen::JsCast as _;
+use web_sys::HtmlInputElement;
 
 use crate::{
     api::{self, ApiError},
     format,
-    page::plain::{nothing, say},
+    page::plain::{el, live, nothing, say, tag, told, watch, whether, words},
     query,
     route::{self, Step},
     store, text,
@@ -21,64 +23,57 @@ use crate::{
 type Options = Option<Result<Arc<SignInOptions>, ApiError>>;
 
 #[component]
-pub fn SignIn() -> impl IntoView {
+pub fn SignIn() -> AnyView {
     let part = |name: &'static str| route::query(name).filter(|value| !value.is_empty());
     // The identity provider comes back from a sign-out with the app in `state`.
-    let named = Memo::new(move |_| part("app").or_else(|| part("state")));
+    let named = move || part("app").or_else(|| part("state"));
     let remembered = store::app();
-    let wanted = Memo::new(move |_| named.get().or_else(|| remembered.clone()));
-    let switches = Memo::new(move |_| part("switch").is_some());
-    let error = Memo::new(move |_| part("error"));
-    let signed_out = Memo::new(move |_| part("state").is_some() || switches.get());
+    let wanted = told(move || named().or_else(|| remembered.clone()).unwrap_or_default());
+    let switches = whether(move || part("switch").is_some());
 
     let options = RwSignal::new(None::<Result<Arc<SignInOptions>, ApiError>>);
     let ask = Callback::new(move |()| {
         let app = wanted.get_untracked();
         options.set(None);
         spawn_local(async move {
-            let answer = api::sign_in_options(app.as_deref()).await.map(Arc::new);
+            let named = Some(app.as_str()).filter(|app| !app.is_empty());
+            let answer = api::sign_in_options(named).await.map(Arc::new);
             if wanted.try_get_untracked() == Some(app) {
                 options.set(Some(answer));
             }
         });
     });
-    Effect::new(move || {
+    watch(move || {
         wanted.track();
         ask.run(());
     });
-    let notice = move || {
-        if let Some(code) = error.get() {
-            if code == api::SESSION_REQUIRED {
-                return Some(("notice", text::sign_in::SESSION_OVER));
-            }
-            return Some(("notice bad", text::sign_in::error(&code)));
+    let notice = live(move || {
+        let good = |words| say("p", "notice good", words);
+        let bad = |words| say("p", "notice bad", words);
+        let unknown = options.with(|it| matches!(it, Some(Ok(it)) if it.app.is_none())) && named().is_some();
+        match part("error") {
+            Some(code) if code == api::SESSION_REQUIRED => say("p", "notice", text::sign_in::SESSION_OVER),
+            Some(code) => bad(text::sign_in::error(&code)),
+            None if unknown => bad(text::sign_in::UNKNOWN_APP),
+            None if part("state").is_some() || switches.get() => good(text::sign_in::SIGNED_OUT),
+            None => nothing(),
         }
-        let unknown =
-            options.with(|it| matches!(it, Some(Ok(it)) if it.app.is_none())) && named.get().is_some();
-        if unknown {
-            return Some(("notice bad", text::sign_in::UNKNOWN_APP));
-        }
-        signed_out.get().then_some(("notice good", text::sign_in::SIGNED_OUT))
+    });
+    let head = view! {
+        <Head window=text::sign_in::TITLE title=text::sign_in::HEADLINE lede=text::sign_in::LEDE />
     };
-    view! {
-        <div class="sign-in">
-            <div class="sign-in-brand">
-                <Mark />
-                <span>{text::WALLET}</span>
-            </div>
-            <div class="card sign-in-card">
-                <div class="notices" role="status">
-                    {move || notice().map_or_else(nothing, |(class, words)| say("p", class, words))}
-                </div>
-                <Head window=text::sign_in::TITLE title=text::sign_in::HEADLINE lede=text::sign_in::LEDE />
-                {move || body(options.get(), switches.get(), ask)}
-            </div>
-            <p class="sign-in-note">
-                <Icon shape=Shape::Lock />
-                <span>{text::frame::PRIVACY}</span>
-            </p>
-        </div>
-    }
+    let card = vec![
+        el("div", "notices").set("role", "status").add(notice).view(),
+        head.into_any(),
+        live(move || body(options.get(), switches.get(), ask)),
+    ];
+    let lock = view! { <Icon shape=Shape::Lock /> }.into_any();
+    let parts = vec![
+        tag("div", "sign-in-brand", vec![view! { <Mark /> }.into_any(), say("span", "", text::WALLET)]),
+        tag("div", "card sign-in-card", card),
+        tag("p", "sign-in-note", vec![lock, say("span", "", text::frame::PRIVACY)]),
+    ];
+    tag("div", "sign-in", parts)
 }
 
 fn body(options: Options, switches: bool, ask: Callback<()>) -> AnyView {
@@ -87,127 +82,83 @@ fn body(options: Options, switches: bool, ask: Callback<()>) -> AnyView {
         Some(Err(error)) => return view! { <ErrorBox error on_retry=ask /> }.into_any(),
         Some(Ok(options)) => options,
     };
-    let others: Vec<AppCard> =
-        options.apps.iter().filter(|it| Some(*it) != options.app.as_ref()).cloned().collect();
-    match &options.app {
-        Some(app) => view! {
-            <Through app=app.clone() switches />
-            <p class="sign-in-how">{text::sign_in::HOW}</p>
-            <details class="fold">
-                <summary>{text::sign_in::OTHER_APP}</summary>
-                <Others apps=others />
-            </details>
-        }
-        .into_any(),
-        None => view! {
-            {others
-                .is_empty()
-                .then(|| {
-                    view! {
-                        <h2>{text::sign_in::NO_APP_TITLE}</h2>
-                        <p>{text::sign_in::NO_APP}</p>
-                    }
-                })}
-            <Others apps=others />
-        }
-        .into_any(),
+    let apps = options.apps.iter().filter(|it| Some(*it) != options.app.as_ref()).map(listed);
+    let apps: Vec<AnyView> = apps.collect();
+    let mut parts = Vec::new();
+    if options.app.is_none() && apps.is_empty() {
+        parts.extend([say("h2", "", text::sign_in::NO_APP_TITLE), say("p", "", text::sign_in::NO_APP)]);
     }
+    if !apps.is_empty() {
+        parts.extend([say("h2", "", text::sign_in::CHOOSE), tag("ul", "app-list", apps)]);
+    }
+    parts.push(by_id());
+    let Some(app) = &options.app else { return parts.into_any() };
+    parts.insert(0, say("summary", "", text::sign_in::OTHER_APP));
+    let how = say("p", "sign-in-how", text::sign_in::HOW);
+    vec![through(app, switches), how, tag("details", "fold", parts)].into_any()
 }
 
 /// The way in through an app, in its colours.
-#[component]
-fn Through(app: AppCard, switches: bool) -> impl IntoView {
-    let (_, light, dark) = app_style(&app);
+fn through(app: &AppCard, switches: bool) -> AnyView {
+    let (_, light, dark) = app_style(app);
     let name = format::visible_line(&app.name);
-    view! {
-        <div class="through" style:--brand-light=light style:--brand-dark=dark>
-            <p class="through-app">
-                <Logo app=&app class="large" />
-                <span class="through-words">
-                    <bdi class="through-name">{name.clone()}</bdi>
-                    {app.description.clone().map(|it| view! { <Foreign text={it} /> })}
-                </span>
-            </p>
-            <a class="button primary branded big" rel="external" href={way(app.app_id, switches)}>
-                {text::sign_in::through(&name)}
-            </a>
-            <a class="button text" rel="external" href={way(app.app_id, true)}>
-                {text::sign_in::SWITCH}
-            </a>
-        </div>
-    }
+    let mut about = vec![say("bdi", "through-name", name.clone())];
+    let description = app.description.clone();
+    about.extend(description.map(|text| view! { <Foreign text /> }.into_any()));
+    let logo = view! { <Logo app class="large" /> }.into_any();
+    let parts = vec![
+        tag("p", "through-app", vec![logo, tag("span", "through-words", about)]),
+        way("button primary branded big", app, switches, vec![words(text::sign_in::through(&name))]),
+        way("button text", app, true, vec![words(text::sign_in::SWITCH)]),
+    ];
+    el("div", "through").style("--brand-light", &light).style("--brand-dark", &dark).all(parts).view()
 }
 
-/// Apps that anybody may choose, and a field for those that are not listed.
-#[component]
-fn Others(apps: Vec<AppCard>) -> impl IntoView {
-    let listed = (!apps.is_empty()).then(|| {
-        let apps = apps.iter().map(|app| {
-            view! {
-                <li>
-                    <a rel="external" href={way(app.app_id, false)}>
-                        <Logo app class="small" />
-                        <Foreign text={app.name.clone()} />
-                        <Icon shape=Shape::Next />
-                    </a>
-                </li>
-            }
-        });
-        view! {
-            <h2>{text::sign_in::CHOOSE}</h2>
-            <ul class="app-list">{apps.collect_view()}</ul>
-        }
-    });
-    view! {
-        {listed}
-        <ById />
-    }
+/// An app that anybody may choose.
+fn listed(app: &AppCard) -> AnyView {
+    let parts = vec![
+        view! { <Logo app class="small" /> }.into_any(),
+        view! { <Foreign text=app.name.clone() /> }.into_any(),
+        view! { <Icon shape=Shape::Next /> }.into_any(),
+    ];
+    tag("li", "", vec![way("", app, false, parts)])
 }
 
-#[component]
-fn ById() -> impl IntoView {
-    let (value, wrong) = (RwSignal::new(String::new()), RwSignal::new(false));
+/// A field for apps that are not listed.
+fn by_id() -> AnyView {
+    let wrong = RwSignal::new(false);
     let (id, help) = (next_id(), next_id());
-    view! {
-        <form
-            class="by-id"
-            novalidate=true
-            on:submit=move |event| {
-                event.prevent_default();
-                match value.get_untracked().trim().parse::<AppId>() {
-                    Ok(app) => route::go(&query::path("/sign-in", &[("app", Some(&app.to_string()))]), Step::Page),
-                    Err(_) => wrong.set(true),
-                }
-            }
-        >
-            <label for={id.clone()}>{text::sign_in::APP_ID}</label>
-            <div class="by-id-row">
-                <input
-                    type="text"
-                    id={id}
-                    autocomplete="off"
-                    autocapitalize="none"
-                    spellcheck="false"
-                    aria-describedby={help.clone()}
-                    aria-invalid=move || wrong.get().then_some("true")
-                    prop:value=move || value.get()
-                    on:input=move |event| {
-                        value.set(event_target_value(&event));
-                        wrong.set(false);
-                    }
-                />
-                <button type="submit" class="button quiet">
-                    {text::sign_in::GO}
-                </button>
-            </div>
-            <p class="help" class:bad=move || wrong.get() id={help} role="status">
-                {move || String::from(if wrong.get() { text::sign_in::APP_ID_WRONG } else { text::sign_in::APP_ID_HELP })}
-            </p>
-        </form>
-    }
+    let input = el("input", "")
+        .set("type", "text")
+        .set("id", &id)
+        .set("autocomplete", "off")
+        .set("autocapitalize", "none")
+        .set("spellcheck", "false")
+        .set("aria-describedby", &help)
+        .tells("aria-invalid", move || wrong.get().then(|| "true".to_owned()))
+        .on("input", move |_| wrong.set(false));
+    let field: HtmlInputElement = input.element().unchecked_into();
+    let help = el("p", "help").class_while("bad", move || wrong.get()).set("id", &help).set("role", "status");
+    let help = help.says(move || {
+        let words = if wrong.get() { text::sign_in::APP_ID_WRONG } else { text::sign_in::APP_ID_HELP };
+        words.to_owned()
+    });
+    let go = el("button", "button quiet").set("type", "submit").text(text::sign_in::GO).view();
+    let label = el("label", "").set("for", &id).text(text::sign_in::APP_ID).view();
+    let row = tag("div", "by-id-row", vec![input.view(), go]);
+    let submit = move |event: web_sys::Event| {
+        event.prevent_default();
+        match field.value().trim().parse::<AppId>() {
+            Ok(app) => route::go(&query::path("/sign-in", &[("app", Some(&app.to_string()))]), Step::Page),
+            Err(_) => wrong.set(true),
+        }
+    };
+    el("form", "by-id").set("novalidate", "").on("submit", submit).all(vec![label, row, help.view()]).view()
 }
 
 /// A plain link: the vault leads on to the identity provider.
-fn way(app: AppId, switches: bool) -> String {
-    query::path("/api/auth/sign-in", &[("app", Some(&app.to_string())), ("switch", switches.then_some("1"))])
+fn way(class: &str, app: &AppCard, switches: bool, content: Vec<AnyView>) -> AnyView {
+    let app = app.app_id.to_string();
+    let to = query::path("/api/auth/sign-in", &[("app", Some(&app)), ("switch", switches.then_some("1"))]);
+    el("a", class).set("rel", "external").set("href", &to).all(content).view()
 }

@@ -3,6 +3,7 @@
 use alter_api_types::{portal::GrantStatus, wallet::GrantCard};
 use leptos::prelude::*;
 
+use super::plain::el;
 use crate::text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,23 +38,22 @@ pub fn Button(
     #[prop(optional, into)] disabled: Signal<bool>,
     #[prop(optional, into)] label: Option<String>,
     children: Children,
-) -> impl IntoView {
-    view! {
-        <button
-            type="button"
-            class={kind.class()}
-            aria-label={label}
-            aria-busy={move || busy.get().then_some("true")}
-            aria-disabled={move || (busy.get() || disabled.get()).then_some("true")}
-            on:click=move |_| {
-                if !busy.get_untracked() && !disabled.get_untracked() {
-                    on_press.run(());
-                }
-            }
-        >
-            {children()}
-        </button>
+) -> AnyView {
+    let set = |on: bool| on.then(|| "true".to_owned());
+    let mut button = el("button", kind.class()).set("type", "button");
+    if let Some(label) = label {
+        button = button.set("aria-label", &label);
     }
+    button
+        .tells("aria-busy", move || set(busy.get()))
+        .tells("aria-disabled", move || set(busy.get() || disabled.get()))
+        .on("click", move |_| {
+            if !busy.get_untracked() && !disabled.get_untracked() {
+                on_press.run(());
+            }
+        })
+        .add(children())
+        .view()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,18 +78,22 @@ impl Tone {
 
 /// A word or two about a state. The words say it; the colour only helps.
 #[component]
-pub fn Badge(#[prop(optional)] tone: Tone, #[prop(into)] text: String) -> impl IntoView {
-    view! { <span class={format!("badge {}", tone.class())}>{text}</span> }
+pub fn Badge(#[prop(optional)] tone: Tone, #[prop(into)] text: String) -> AnyView {
+    badge(tone, &text)
+}
+
+fn badge(tone: Tone, words: &str) -> AnyView {
+    el("span", &format!("badge {}", tone.class())).text(words).view()
 }
 
 /// How a grant stands.
 #[component]
-pub fn Status<'a>(grant: &'a GrantCard) -> impl IntoView + use<> {
+pub fn Status<'a>(grant: &'a GrantCard) -> AnyView {
     let (tone, words) = match grant.status {
         GrantStatus::Revoked => (Tone::Plain, text::status::REVOKED),
         GrantStatus::Expired => (Tone::Plain, text::status::EXPIRED),
         GrantStatus::Active if grant.reconnect.is_some() => (Tone::Warn, text::status::RECONNECT),
         GrantStatus::Active => (Tone::Good, text::status::ACTIVE),
     };
-    view! { <Badge tone text={words} /> }
+    badge(tone, words)
 }

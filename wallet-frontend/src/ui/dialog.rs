@@ -2,7 +2,11 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
+use web_sys::HtmlDialogElement;
+
+use super::plain::{el, live, nothing, tag, watch};
 
 /// The browser's own dialog: it holds the focus, gives it back, and closes on Escape. Its content is made each time anew.
 #[component]
@@ -13,46 +17,43 @@ pub fn Dialog(
     #[prop(optional, into)]
     locked: Signal<bool>,
     children: ChildrenFn,
-) -> impl IntoView {
-    let node = NodeRef::<html::Dialog>::new();
+) -> AnyView {
     let id = next_id();
-    let heading = id.clone();
-    Effect::new(move || {
-        let (Some(dialog), open) = (node.get(), open.get()) else { return };
-        if open && !dialog.open() {
-            let _ = dialog.show_modal();
-        } else if !open && dialog.open() {
-            dialog.close();
+    let dialog = el("dialog", "dialog").set("aria-labelledby", &id);
+    let element: HtmlDialogElement = dialog.element().unchecked_into();
+    let own = element.clone();
+    watch(move || {
+        let is_open = open.get();
+        if is_open && !element.open() {
+            let _ = element.show_modal();
+        } else if !is_open && element.open() {
+            element.close();
         }
     });
-    view! {
-        <dialog
-            node_ref=node
-            class="dialog"
-            aria-labelledby={id}
-            on:close=move |_| open.set(false)
-            on:cancel=move |event: leptos::ev::Event| {
-                if locked.get_untracked() {
-                    event.prevent_default();
-                }
+    let content = live(move || {
+        if !open.get() {
+            return nothing();
+        }
+        let heading = el("h2", "").set("id", &id).says(move || title.get());
+        tag("div", "dialog-body", vec![heading.view(), children()])
+    });
+    dialog
+        .on("close", move |_| {
+            open.try_set(false);
+        })
+        .on("cancel", move |event| {
+            if locked.get_untracked() {
+                event.prevent_default();
             }
-            on:click=move |event| {
-                let outside = node.get_untracked().is_some_and(|dialog| {
-                    event.target().is_some_and(|target| js_sys::Object::is(&target, &dialog))
-                });
-                if outside && !locked.get_untracked() {
-                    open.set(false);
-                }
+        })
+        .on("click", move |event| {
+            let outside = event.target().is_some_and(|target| js_sys::Object::is(&target, &own));
+            if outside && !locked.get_untracked() {
+                open.set(false);
             }
-        >
-            <Show when=move || open.get()>
-                <div class="dialog-body">
-                    <h2 id={heading.clone()}>{move || title.get()}</h2>
-                    {children()}
-                </div>
-            </Show>
-        </dialog>
-    }
+        })
+        .add(content)
+        .view()
 }
 
 /// An id that no other element has.

@@ -1,8 +1,12 @@
 //! What is around every page: the mark, the way to the pages, and the person's account.
 
-use leptos::{html, prelude::*, task::spawn_local};
+use leptos::{prelude::*, task::spawn_local};
 
-use super::{Button, Icon, Kind, Mark, Shape, ThemeChoice, ToastList, provide_toasts};
+use super::{
+    Button, Icon, Kind, Mark, Shape, ThemeChoice, ToastList,
+    plain::{el, link, live, nothing, say, tag, told, watch, whether, words},
+    provide_toasts,
+};
 use crate::{
     api, format, query,
     route::{self, Step},
@@ -20,55 +24,39 @@ const PAGES: [(&str, &str, Shape); 4] = [
 ];
 
 #[component]
-pub fn Frame(children: Children) -> impl IntoView {
+pub fn Frame(children: Children) -> AnyView {
     let toasts = provide_toasts();
     let path = route::path();
-    let outside = Memo::new(move |_| path.get() == SIGN_IN);
-    let content = NodeRef::<html::Main>::new();
+    let outside = whether(move || path.with(|path| path == SIGN_IN));
     leave_when_signed_out();
     look_again();
-    Effect::new(move || {
+    watch(move || {
         if !outside.get() {
             use_session().want();
         }
     });
-    view! {
-        <a
-            class="skip"
-            href="#content"
-            on:click=move |event| {
-                event.prevent_default();
-                if let Some(content) = content.get_untracked() {
-                    let _ = content.focus();
-                }
-            }
-        >
-            {text::frame::SKIP}
-        </a>
-        <div class="frame" class:outside=move || outside.get()>
-            <Show when=move || !outside.get()>
-                <header class="bar">
-                    <a class="home" href="/">
-                        <Mark />
-                        <span>{text::WALLET}</span>
-                    </a>
-                    <Navigation path />
-                    <Account />
-                </header>
-            </Show>
-            <main id="content" node_ref=content tabindex="-1">
-                {children()}
-            </main>
-        </div>
-        <ToastList toasts />
-    }
+    let bar = live(move || if outside.get() { nothing() } else { bar() });
+    let main = el("main", "").set("id", "content").set("tabindex", "-1").add(children());
+    let content = main.element();
+    let skip = el("a", "skip").set("href", "#content").text(text::frame::SKIP).on("click", move |event| {
+        event.prevent_default();
+        let _ = content.focus();
+    });
+    let frame = el("div", "frame").class_while("outside", move || outside.get()).add(bar).add(main.view());
+    vec![skip.view(), frame.view(), view! { <ToastList toasts /> }.into_any()].into_any()
+}
+
+fn bar() -> AnyView {
+    let mark = view! { <Mark /> }.into_any();
+    let home = link("home", "/", vec![mark, say("span", "", text::WALLET)]);
+    tag("header", "bar", vec![home, navigation(), account()])
 }
 
 /// Forgets everything that belongs to a person, and shows the sign-in.
 fn leave_when_signed_out() {
     let (session, overview) = (use_session(), use_overview());
     let path = route::path();
-    Effect::new(move || {
+    watch(move || {
         if let Some(session) = session.ok() {
             store::set_app(&session.app.app_id.to_string());
         }
@@ -89,15 +77,14 @@ fn leave_when_signed_out() {
 /// starts anew and keeps nothing of the person before. Where the session has run out it does not stay on the screen.
 fn look_again() {
     let (session, overview, clock) = (use_session(), use_overview(), use_clock());
-    let person = StoredValue::new(None);
-    Effect::new(move || {
+    let mut person = None;
+    watch(move || {
         let Some(now) = session.ok().map(|session| session.user_id) else { return };
-        if person.get_value().is_some_and(|before| before != now) {
+        if person.replace(now).is_some_and(|before| before != now) {
             let _ = window().location().reload();
         }
-        person.set_value(Some(now));
     });
-    Effect::new(move || {
+    watch(move || {
         let now = clock.now();
         let is_over = untrack(|| session.ok()).is_some_and(|session| {
             now >= session.expires_at || now.as_second() - api::last_answer() >= session.idle_seconds
@@ -116,97 +103,76 @@ fn look_again() {
     on_cleanup(move || listener.remove());
 }
 
-#[component]
-fn Navigation(path: Memo<String>) -> impl IntoView {
-    let overview = use_overview();
-    let waiting = Memo::new(move |_| overview.ok().map_or(0, |overview| overview.pending_approvals));
-    view! {
-        <nav class="nav" aria-label={text::frame::NAVIGATION}>
-            <ul>
-                {PAGES
-                    .into_iter()
-                    .map(|(href, words, shape)| {
-                        let here = move || {
-                            path.with(|path| path == href || (href == "/connections" && path.starts_with("/grants/")))
-                        };
-                        let badge = move || {
-                            if shape != Shape::Approvals || waiting.get() == 0 {
-                                return ().into_any();
-                            }
-                            view! {
-                                <span class="nav-count">
-                                    <span aria-hidden="true">{waiting.get().to_string()}</span>
-                                    <span class="unseen">{text::frame::waiting(waiting.get())}</span>
-                                </span>
-                            }
-                            .into_any()
-                        };
-                        view! {
-                            <li>
-                                <a href={href} aria-current=move || here().then_some("page")>
-                                    <Icon shape />
-                                    <span>{words}</span>
-                                    {badge}
-                                </a>
-                            </li>
-                        }
-                    })
-                    .collect_view()}
-            </ul>
-        </nav>
-    }
+fn navigation() -> AnyView {
+    let pages = PAGES.into_iter().map(|(href, words, shape)| {
+        let here = move || {
+            let path = route::path().get();
+            path == href || (href == "/connections" && path.starts_with("/grants/"))
+        };
+        let mut parts = vec![view! { <Icon shape /> }.into_any(), say("span", "", words)];
+        if shape == Shape::Approvals {
+            parts.push(waiting());
+        }
+        let page =
+            el("a", "").set("href", href).tells("aria-current", move || here().then(|| "page".to_owned()));
+        tag("li", "", vec![page.all(parts).view()])
+    });
+    let pages = tag("ul", "", pages.collect());
+    el("nav", "nav").set("aria-label", text::frame::NAVIGATION).add(pages).view()
 }
 
-#[component]
-fn Account() -> impl IntoView {
+/// How many requests wait for the person.
+fn waiting() -> AnyView {
+    let overview = use_overview();
+    live(move || match overview.ok().map_or(0, |overview| overview.pending_approvals) {
+        0 => nothing(),
+        many => {
+            let number = el("span", "").set("aria-hidden", "true").text(&many.to_string());
+            tag("span", "nav-count", vec![number.view(), say("span", "unseen", text::frame::waiting(many))])
+        }
+    })
+}
+
+fn account() -> AnyView {
     let session = use_session();
-    let name = Memo::new(move |_| {
-        let session = session.ok()?;
-        let name = session.name.as_ref().or(session.email.as_ref()).unwrap_or(&session.subject);
-        Some(format::visible_line(name))
+    let name = told(move || {
+        let Some(session) = session.ok() else { return String::new() };
+        format::visible_line(session.name.as_ref().or(session.email.as_ref()).unwrap_or(&session.subject))
     });
-    // Texts, present or not, are of one type: what changes costs code for each type that it has.
-    let called = move || name.get().unwrap_or_default();
-    let email = move || {
-        let session = session.ok().filter(|session| session.name.is_some());
-        session.and_then(|it| it.email.as_deref().map(format::visible_line)).unwrap_or_default()
+    let initials =
+        move || name.with(|name| if name.is_empty() { String::new() } else { format::initials(name) });
+    let called = || el("bdi", "account-name").says(move || name.get()).view();
+    let email = || {
+        let email = move || {
+            let session = session.ok().filter(|session| session.name.is_some());
+            session.and_then(|it| it.email.as_deref().map(format::visible_line)).unwrap_or_default()
+        };
+        el("bdi", "account-mail").says(email).view()
     };
     let through = move || {
         let Some(session) = session.ok() else { return String::new() };
         let host = session.issuer.split("://").nth(1).unwrap_or(&session.issuer).trim_end_matches('/');
         text::frame::signed_in_through(&format::visible_line(host))
     };
-    view! {
-        <div class="account">
-            <button type="button" class="account-button" popovertarget="account">
-                <span class="unseen">{text::frame::ACCOUNT}</span>
-                <span class="tile own" aria-hidden="true">
-                    {move || name.get().map(|name| format::initials(&name)).unwrap_or_default()}
-                </span>
-                <span class="account-words">
-                    <bdi class="account-name">{called}</bdi>
-                    <bdi class="account-mail">{email}</bdi>
-                </span>
-            </button>
-            <div class="account-panel" id="account" popover="auto">
-                <p class="account-who">
-                    <bdi class="account-name">{called}</bdi>
-                    <bdi class="account-mail">{email}</bdi>
-                    <bdi class="account-mail">{through}</bdi>
-                </p>
-                <ThemeChoice />
-                <SignOut />
-                <p class="account-note">
-                    <Icon shape=Shape::Lock />
-                    {text::frame::PRIVACY}
-                </p>
-            </div>
-        </div>
-    }
+    let through = el("bdi", "account-mail").says(through).view();
+    let tile = el("span", "tile own").set("aria-hidden", "true").says(initials).view();
+    let button =
+        el("button", "account-button").set("type", "button").set("popovertarget", "account").all(vec![
+            say("span", "unseen", text::frame::ACCOUNT),
+            tile,
+            tag("span", "account-words", vec![called(), email()]),
+        ]);
+    let lock = view! { <Icon shape=Shape::Lock /> }.into_any();
+    let panel = el("div", "account-panel").set("id", "account").set("popover", "auto").all(vec![
+        tag("p", "account-who", vec![called(), email(), through]),
+        view! { <ThemeChoice /> }.into_any(),
+        sign_out(),
+        tag("p", "account-note", vec![lock, words(text::frame::PRIVACY)]),
+    ]);
+    tag("div", "account", vec![button.view(), panel.view()])
 }
 
-#[component]
-fn SignOut() -> impl IntoView {
+fn sign_out() -> AnyView {
     let busy = RwSignal::new(false);
     let toasts = super::use_toast();
     let press = move |()| {
@@ -226,10 +192,10 @@ fn SignOut() -> impl IntoView {
             }
         });
     };
-    view! {
-        <Button kind=Kind::Quiet busy on_press=press>
-            <Icon shape=Shape::Out />
-            {move || if busy.get() { text::frame::SIGNING_OUT.to_owned() } else { text::frame::SIGN_OUT.to_owned() }}
-        </Button>
-    }
+    let content = live(move || {
+        let said = if busy.get() { text::frame::SIGNING_OUT } else { text::frame::SIGN_OUT };
+        words(said)
+    });
+    let content = vec![view! { <Icon shape=Shape::Out /> }.into_any(), content];
+    view! { <Button kind=Kind::Quiet busy on_press=press>{content}</Button> }.into_any()
 }

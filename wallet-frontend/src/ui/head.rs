@@ -2,8 +2,9 @@
 
 use std::cell::Cell;
 
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 
+use super::plain::{el, tag, watch};
 use crate::text;
 
 /// The page's one first heading. It names the browser's window and, when one came here from another page of the site, takes
@@ -16,28 +17,23 @@ pub fn Head(
     window: Option<&'static str>,
     #[prop(optional, into)] lede: Option<Signal<String>>,
     #[prop(optional)] children: Option<Children>,
-) -> impl IntoView {
-    let node = NodeRef::<html::H1>::new();
-    Effect::new(move || {
+) -> AnyView {
+    let heading = el("h1", "").set("tabindex", "-1").says(move || title.get());
+    watch(move || {
         let name = window.map_or_else(|| title.get(), ToOwned::to_owned);
         document().set_title(&text::title(&name));
     });
-    Effect::new(move || {
-        if let Some(heading) = node.get()
-            && !FIRST.replace(false)
-        {
-            let _ = heading.focus();
+    let element = heading.element();
+    watch(move || {
+        if !FIRST.replace(false) {
+            let _ = element.focus();
         }
     });
-    view! {
-        <div class="head">
-            <div class="head-words">
-                <h1 node_ref=node tabindex="-1">{move || title.get()}</h1>
-                {lede.map(|lede| view! { <p class={"lede"}>{move || lede.get()}</p> })}
-            </div>
-            {children.map(|children| view! { <div class={"head-side"}>{children()}</div> })}
-        </div>
-    }
+    let mut words = vec![heading.view()];
+    words.extend(lede.map(|lede| el("p", "lede").says(move || lede.get()).view()));
+    let mut parts = vec![tag("div", "head-words", words)];
+    parts.extend(children.map(|children| tag("div", "head-side", vec![children()])));
+    tag("div", "head", parts)
 }
 
 thread_local! {

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::plain::svg;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     Apps,
@@ -21,24 +23,23 @@ pub enum Shape {
 
 /// Never the only thing that says something: it is hidden from screen readers.
 #[component]
-pub fn Icon(shape: Shape) -> impl IntoView {
-    view! {
-        <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
-            <path d={lines(shape)} />
-        </svg>
-    }
+pub fn Icon(shape: Shape) -> AnyView {
+    let lines = svg("path", "").set("d", lines(shape)).view();
+    svg("svg", "icon").set("viewBox", "0 0 24 24").set("aria-hidden", "true").add(lines).view()
 }
 
 /// The Wallet's own mark.
 #[component]
-pub fn Mark() -> impl IntoView {
-    view! {
-        <svg class="site-mark" viewBox="0 0 64 64" aria-hidden="true">
-            <rect class={"mark-ground"} width="64" height="64" rx="15" />
-            <path class={"mark-line"} d={"M15 24.5v-2a6 6 0 0 1 6-6h21.5M15 24.5v17a6 6 0 0 0 6 6h28v-23z"} />
-            <circle class={"mark-dot"} cx="40.5" cy="36" r="3.6" />
-        </svg>
-    }
+pub fn Mark() -> AnyView {
+    let ground = svg("rect", "mark-ground").set("width", "64").set("height", "64").set("rx", "15");
+    let line =
+        svg("path", "mark-line").set("d", "M15 24.5v-2a6 6 0 0 1 6-6h21.5M15 24.5v17a6 6 0 0 0 6 6h28v-23z");
+    let dot = svg("circle", "mark-dot").set("cx", "40.5").set("cy", "36").set("r", "3.6");
+    svg("svg", "site-mark")
+        .set("viewBox", "0 0 64 64")
+        .set("aria-hidden", "true")
+        .all(vec![ground.view(), line.view(), dot.view()])
+        .view()
 }
 
 fn lines(shape: Shape) -> &'static str {

@@ -18,7 +18,7 @@ pub use frame::Frame;
 pub use head::Head;
 pub use icon::{Icon, Mark, Shape};
 pub use identity::{Foreign, Logo, ProviderMark, agent_name, app_style};
-pub use states::{Empty, ErrorBox, Load, Skeleton, Stale};
+pub use states::{Empty, ErrorBox, Skeleton, load, stale};
 pub use theme::ThemeChoice;
 pub use time::{Ago, Countdown, Day, Moment};
 pub use toast::{ToastList, provide as provide_toasts, use_toast};

@@ -224,8 +224,8 @@ pub fn part(heading: &str, children: Vec<AnyView>) -> AnyView {
 
 /// Runs after what is shown now is in the page, and again when what it reads changes, until its owner goes.
 pub fn watch(act: impl FnMut() + 'static) {
-    let mut act: Box<dyn FnMut()> = Box::new(act);
-    Effect::new(move || act());
+    let act: Box<dyn FnMut()> = Box::new(act);
+    Effect::new(act);
 }
 
 /// A text that is worked out once for all who read it, and told only when it has become another one.

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::plain::{el, say, tag};
 use crate::{store, text::frame as text};
 
 const THEMES: [(&str, &str); 3] =
@@ -19,34 +20,16 @@ fn apply(name: &str) {
 }
 
 #[component]
-pub fn ThemeChoice() -> impl IntoView {
-    let chosen = RwSignal::new(store::theme().unwrap_or_default());
-    view! {
-        <fieldset class="choice">
-            <legend>{text::THEME}</legend>
-            <div class="segments">
-                {THEMES
-                    .into_iter()
-                    .map(|(name, words)| {
-                        view! {
-                            <label>
-                                <input
-                                    type="radio"
-                                    name="theme"
-                                    value={name}
-                                    prop:checked=move || chosen.get() == name
-                                    on:change=move |_| {
-                                        chosen.set(name.to_owned());
-                                        store::set_theme(name);
-                                        apply(name);
-                                    }
-                                />
-                                <span>{words}</span>
-                            </label>
-                        }
-                    })
-                    .collect_view()}
-            </div>
-        </fieldset>
-    }
+pub fn ThemeChoice() -> AnyView {
+    let chosen = store::theme().unwrap_or_default();
+    let choices = THEMES.into_iter().map(|(name, words)| {
+        let input = el("input", "").set("type", "radio").set("name", "theme").set("value", name);
+        let input = input.property("checked", &(chosen == name).into()).on("change", move |_| {
+            store::set_theme(name);
+            apply(name);
+        });
+        tag("label", "", vec![input.view(), say("span", "", words)])
+    });
+    let choices = tag("div", "segments", choices.collect());
+    tag("fieldset", "choice", vec![say("legend", "", text::THEME), choices])
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use super::{Icon, Shape, Tone};
+use super::{
+    Icon, Shape, Tone,
+    plain::{el, nothing, say},
+};
 use crate::text;
 
 /// For how long a message stays that nobody has to act on.
@@ -59,23 +62,22 @@ pub fn provide() -> Toasts {
 
 /// Where they are shown. It is there before the first, or that one would not be read out.
 #[component]
-pub fn ToastList(toasts: Toasts) -> impl IntoView {
-    view! {
-        <div class="toasts" role="status" aria-live="polite">
-            <For each=move || toasts.0.get() key=|toast| toast.id let:toast>
-                <div class={format!("toast {}", toast.tone.class())}>
-                    <Icon shape={if toast.tone == Tone::Bad { Shape::Alert } else { Shape::Check }} />
-                    <p>{toast.words}</p>
-                    <button
-                        type="button"
-                        class="close"
-                        aria-label={text::common::CLOSE}
-                        on:click=move |_| toasts.remove(toast.id)
-                    >
-                        <Icon shape=Shape::Close />
-                    </button>
-                </div>
-            </For>
-        </div>
-    }
+pub fn ToastList(toasts: Toasts) -> AnyView {
+    let keys = move || toasts.0.with(|toasts| toasts.iter().map(|toast| toast.id.to_string()).collect());
+    let make = move |key: &str| {
+        let found = toasts.0.with(|toasts| toasts.iter().find(|toast| toast.id.to_string() == key).cloned());
+        found.map_or_else(nothing, |toast| shown(toasts, toast))
+    };
+    el("div", "toasts").set("role", "status").set("aria-live", "polite").each(keys, make).view()
+}
+
+fn shown(toasts: Toasts, toast: Toast) -> AnyView {
+    let shape = if toast.tone == Tone::Bad { Shape::Alert } else { Shape::Check };
+    let close = el("button", "close")
+        .set("type", "button")
+        .set("aria-label", text::common::CLOSE)
+        .on("click", move |_| toasts.remove(toast.id))
+        .add(view! { <Icon shape=Shape::Close /> }.into_any());
+    let parts = vec![view! { <Icon shape /> }.into_any(), say("p", "", toast.words), close.view()];
+    el("div", &format!("toast {}", toast.tone.class())).all(parts).view()
 }

@@ -2,10 +2,13 @@
 
 use alter_api_types::{AppId, wallet::GrantCard};
 use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
+use web_sys::HtmlSelectElement;
 
 use crate::{
     format,
     holdings::Standing,
+    page::plain::{el, say, tag},
     query,
     route::{self, Step},
     state::use_overview,
@@ -20,6 +23,14 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// As the address has it; tracked.
+    pub fn now() -> Self {
+        Self {
+            app: route::query("app").and_then(|id| id.parse().ok()),
+            standing: Standing::named(&route::query("status").unwrap_or_default()),
+        }
+    }
+
     pub fn has(&self, grant: &GrantCard) -> bool {
         self.app.is_none_or(|app| app == grant.app_id) && self.standing.has(grant)
     }
@@ -31,68 +42,48 @@ impl Choice {
     }
 }
 
-#[component]
-pub fn Filters(choice: Memo<Choice>, #[prop(into)] shown: Signal<usize>) -> impl IntoView {
+/// `shown` counts what they leave.
+pub fn filters(shown: impl Fn() -> usize + 'static) -> AnyView {
+    let go = |to: Choice| route::go(&to.address(), Step::Instead);
     let overview = use_overview();
-    let go = Callback::new(|to: Choice| route::go(&to.address(), Step::Instead));
-    let apps = Memo::new(move |_| {
-        let overview = overview.ok()?;
-        Some(
-            overview.apps.iter().map(|app| (app.app_id, format::visible_line(&app.name))).collect::<Vec<_>>(),
-        )
-    });
+    let apps = move || overview.ok().map(|it| it.apps.clone()).unwrap_or_default();
     let id = next_id();
-    view! {
-        <div class="filters">
-            <div class="filter">
-                <label for={id.clone()}>{text::connections::APP}</label>
-                <select
-                    id={id}
-                    prop:value=move || choice.get().app.map(|app| app.to_string()).unwrap_or_default()
-                    on:change=move |event| {
-                        let app = event_target_value(&event).parse().ok();
-                        go.run(Choice { app, ..choice.get_untracked() });
-                    }
-                >
-                    <option value="">{text::connections::ALL_APPS}</option>
-                    {move || {
-                        let chosen = choice.with_untracked(|choice| choice.app);
-                        let apps = apps.get().unwrap_or_default().into_iter();
-                        apps.map(|(id, name)| {
-                            view! { <option value={id.to_string()} selected={chosen == Some(id)}>{name}</option> }
-                        })
-                        .collect_view()
-                        .into_any()
-                    }}
-                </select>
-            </div>
-            <fieldset class="choice">
-                <legend class="unseen">{text::connections::STATUS}</legend>
-                <div class="segments">
-                    {Standing::EACH
-                        .into_iter()
-                        .map(|standing| {
-                            view! {
-                                <label>
-                                    <input
-                                        type="radio"
-                                        name="status"
-                                        value={standing.name()}
-                                        prop:checked=move || choice.with(|choice| choice.standing == standing)
-                                        on:change=move |_| {
-                                            go.run(Choice { standing, ..choice.get_untracked() });
-                                        }
-                                    />
-                                    <span>{words(standing)}</span>
-                                </label>
-                            }
-                        })
-                        .collect_view()}
-                </div>
-            </fieldset>
-            <p class="unseen" role="status">{move || text::connections::shown(shown.get())}</p>
-        </div>
-    }
+    let label = el("label", "").set("for", &id).text(text::connections::APP).view();
+    let select = el("select", "").set("id", &id);
+    let field: HtmlSelectElement = select.element().unchecked_into();
+    let select = select.on("change", move |_| {
+        go(Choice { app: field.value().parse().ok(), ..untrack(Choice::now) });
+    });
+    // A choice can be made of what is there only: the options come first.
+    let keys = move || {
+        let ids = apps().into_iter().map(|app| app.app_id.to_string());
+        [String::new()].into_iter().chain(ids).collect()
+    };
+    let option = move |id: &str| {
+        let app = apps().into_iter().find(|app| app.app_id.to_string() == id);
+        let name =
+            app.map_or_else(|| text::connections::ALL_APPS.to_owned(), |app| format::visible_line(&app.name));
+        el("option", "").set("value", id).text(&name).view()
+    };
+    let select = select.each(keys, option).holds("value", move || {
+        apps();
+        Choice::now().app.map(|app| app.to_string()).unwrap_or_default().into()
+    });
+    let standings = Standing::EACH.into_iter().map(|standing| {
+        let input = el("input", "").set("type", "radio").set("name", "status").set("value", standing.name());
+        let input = input
+            .holds("checked", move || (Choice::now().standing == standing).into())
+            .on("change", move |_| go(Choice { standing, ..untrack(Choice::now) }));
+        tag("label", "", vec![input.view(), say("span", "", words(standing))])
+    });
+    let segments = tag("div", "segments", standings.collect());
+    let count = el("p", "unseen").set("role", "status").says(move || text::connections::shown(shown()));
+    let parts = vec![
+        tag("div", "filter", vec![label, select.view()]),
+        tag("fieldset", "choice", vec![say("legend", "unseen", text::connections::STATUS), segments]),
+        count.view(),
+    ];
+    tag("div", "filters", parts)
 }
 
 fn words(standing: Standing) -> &'static str {

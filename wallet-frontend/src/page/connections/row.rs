@@ -7,49 +7,53 @@ use alter_api_types::{
 };
 use leptos::prelude::*;
 
+use super::Shown;
 use crate::{
     format,
     holdings::{self, Row},
     page::{
-        grant_actions::{ExtendButton, RevokeButton},
-        plain::{fact, nothing, say, tag, words},
+        grant_actions::{extend_button, revoke_button},
+        plain::{el, fact, live, nothing, say, tag, told, words},
     },
     state::{Find as _, Grants, use_overview},
     text,
     ui::{Ago, Countdown, Day, Icon, Logo, Moment, Shape, Status, agent_name},
 };
 
-#[component]
-pub fn GrantRow(rows: Memo<Vec<Row>>, id: GrantId, #[prop(optional)] names_provider: bool) -> impl IntoView {
+pub fn grant_row(shown: Shown, id: GrantId, names_provider: bool) -> AnyView {
     let overview = use_overview();
-    let row = Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.grant.grant_id == id).cloned()));
+    let row = Memo::new(move |_| shown.row(id));
     let is_over = move || row.with(|row| row.as_ref().is_none_or(|row| !holdings::is_live(&row.grant)));
-    let content = move || match (row.get(), overview.ok_untracked()) {
+    let content = live(move || match (row.get(), overview.ok_untracked()) {
         (Some(row), Some(overview)) => content(&row, &overview, names_provider),
         _ => nothing(),
-    };
-    // Made anew only when what can be done changes: a question that is open in there stays open meanwhile.
-    let able = Memo::new(move |_| {
-        row.with(|row| {
-            row.as_ref().map(|row| {
-                (row.grant.may_revoke, row.grant.status, row.grant.expires_at, row.grant.extendable_to)
-            })
-        })
     });
-    let actions = move || {
+    // Made anew only when what can be done changes: a question that is open in there stays open meanwhile.
+    let able = told(move || {
+        let able = |row: &Row| {
+            let GrantCard { may_revoke, status, expires_at, extendable_to, .. } = &row.grant;
+            let status = match status {
+                GrantStatus::Active => "active",
+                GrantStatus::Expired => "expired",
+                GrantStatus::Revoked => "revoked",
+            };
+            let [ends, may_end] = [expires_at, extendable_to].map(|at| at.map(|at| at.to_string()));
+            let may_revoke = if *may_revoke { "revocable" } else { "" };
+            [may_revoke, status, &ends.unwrap_or_default(), &may_end.unwrap_or_default()].join(" ")
+        };
+        row.with(|row| row.as_ref().map(able).unwrap_or_default())
+    });
+    let actions = live(move || {
         able.track();
         let Some(row) = row.get_untracked() else { return nothing() };
         let grant = row.grant;
-        view! { <ExtendButton grant=grant.clone() /> <RevokeButton grant /> }.into_any()
-    };
-    view! {
-        <li class="card grant" class:over=is_over>
-            {content}
-            <div class="grant-actions">
-                {move || row.get().map_or_else(nothing, |row| details(&row, overview))} {actions}
-            </div>
-        </li>
-    }
+        vec![extend_button(grant.clone(), None), revoke_button(grant, None)].into_any()
+    });
+    let details = row.get_untracked().map_or_else(nothing, |row| details(&row, overview));
+    el("li", "card grant")
+        .class_while("over", is_over)
+        .all(vec![content, tag("div", "grant-actions", vec![details, actions])])
+        .view()
 }
 
 fn details(row: &Row, overview: Grants) -> AnyView {
@@ -59,12 +63,11 @@ fn details(row: &Row, overview: Grants) -> AnyView {
         .and_then(|it| it.app(grant.app_id).map(|app| format::visible_line(&app.name)));
     let label =
         text::connections::details_of(&format::visible_line(&grant.provider_name), &app.unwrap_or_default());
-    view! {
-        <a class="button quiet" href={format!("/grants/{}", grant.grant_id)} aria-label={label}>
-            {text::connections::DETAILS}
-        </a>
-    }
-    .into_any()
+    el("a", "button quiet")
+        .set("href", &format!("/grants/{}", grant.grant_id))
+        .set("aria-label", &label)
+        .text(text::connections::DETAILS)
+        .view()
 }
 
 fn content(row: &Row, overview: &Overview, names_provider: bool) -> AnyView {
