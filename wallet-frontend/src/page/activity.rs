@@ -16,11 +16,14 @@ mod row;
 mod sight;
 mod words;
 
+use std::rc::Rc;
+
 use leptos::prelude::*;
 
 pub use self::{feed::Feed, filter::Filter, kept::watch as watch_history};
+use super::plain::{say, watch};
 use crate::{
-    route::{self, Step},
+    route::{self, Page, Step},
     text,
     ui::Head,
 };
@@ -28,23 +31,43 @@ use controls::Controls;
 use plot::Plot;
 
 #[component]
-pub fn Activity() -> impl IntoView {
-    let filter = Memo::new(|_| Filter::read(route::query));
-    let filter = Signal::from(filter);
-    let turn = RwSignal::new(0_u32);
-    let change = Callback::new(move |(replace, filter): (bool, Filter)| {
-        let step = if replace { Step::Instead } else { Step::Within };
-        route::go(&format!("/activity{}", filter.write()), step);
+pub fn Activity() -> AnyView {
+    let (drawing, plot) = Plot::new();
+    let (rows, feed) = Feed::new(Some(|| change(false, &Filter::default())));
+    let (counted, read) = (Rc::downgrade(&plot), Rc::downgrade(&feed));
+    let (fields, controls) = Controls::new(move || {
+        if let (Some(plot), Some(feed)) = (counted.upgrade(), read.upgrade()) {
+            plot.count();
+            feed.restart();
+        }
     });
-    let pick = Callback::new(move |day| {
-        change.run((false, Filter { from: Some(day), to: Some(day), ..filter.get_untracked() }));
+    let mut last = None;
+    watch(move || {
+        let filter = Filter::read(route::query);
+        // Whoever leaves has an address of another page by now, and this one is about to go.
+        if last.as_ref() != Some(&filter) && Page::of(&address()) == Page::Activity {
+            controls.show(&filter);
+            plot.ask(&filter);
+            feed.ask(&filter);
+            last = Some(filter);
+        }
     });
-    let refresh = Callback::new(move |()| turn.update(|turn| *turn += 1));
-    view! {
-        <Head title=text::frame::ACTIVITY lede=Signal::stored(text::record::LEDE.to_owned()) />
-        <Plot filter turn pick />
-        <h2 class="unseen">{move || text::record::ENTRIES}</h2>
-        <Controls filter change refresh />
-        <Feed filter turn clear=Callback::new(move |()| change.run((false, Filter::default()))) />
-    }
+    let head =
+        view! { <Head title=text::frame::ACTIVITY lede=Signal::stored(text::record::LEDE.to_owned()) /> };
+    vec![head.into_any(), drawing, say("h2", "unseen", text::record::ENTRIES), fields, rows].into_any()
+}
+
+/// What the address selects.
+fn now() -> Filter {
+    untrack(|| Filter::read(route::query))
+}
+
+/// Selects something else. `replace`: going back leads past what was selected until now.
+fn change(replace: bool, filter: &Filter) {
+    let step = if replace { Step::Instead } else { Step::Within };
+    route::go(&format!("/activity{}", filter.write()), step);
+}
+
+fn address() -> String {
+    window().location().pathname().unwrap_or_default()
 }

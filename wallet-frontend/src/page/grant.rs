@@ -11,13 +11,13 @@ use alter_api_types::{
     portal::GrantStatus,
     wallet::{GrantCard, GrantDetail},
 };
-use leptos::{html, prelude::*, task::spawn_local};
+use leptos::{prelude::*, task::spawn_local};
 
 use super::{
     activity::{Feed, Filter},
-    grant_actions::{ExtendButton, Receipt, RevokeButton},
+    grant_actions::{extend_button, receipt, revoke_button},
     not_found::NotFound,
-    plain::{self, live, nothing, part, say, tag},
+    plain::{link, live, nothing, part, say, tag, watch, whether},
 };
 use crate::{
     api::{self, ApiError},
@@ -35,7 +35,7 @@ type Answer = Option<Result<Arc<GrantDetail>, ApiError>>;
 #[component]
 pub fn Grant() -> AnyView {
     let id = route::grant();
-    let detail = RwSignal::new(None::<Result<Arc<GrantDetail>, ApiError>>);
+    let detail = RwSignal::<Answer>::new(None);
     let read = move |id: GrantId| {
         spawn_local(async move {
             let answer = api::grant(id).await;
@@ -47,7 +47,7 @@ pub fn Grant() -> AnyView {
             }
         });
     };
-    Effect::new(move || {
+    watch(move || {
         if let Some(id) = id.get() {
             detail.set(None);
             read(id);
@@ -65,36 +65,33 @@ pub fn Grant() -> AnyView {
         (_, Some(Err(error))) => {
             vec![head(), view! { <ErrorBox error on_retry=again /> }.into_any()].into_any()
         }
-        (_, Some(Ok(detail))) => view! { <Detail detail again /> }.into_any(),
+        (_, Some(Ok(detail))) => whole(&detail, again),
     });
-    let history =
-        live(move || id.get().map_or_else(nothing, |id| view! { <History id detail /> }.into_any()));
+    let history = live(move || id.get().map_or_else(nothing, |id| history(id, detail)));
     vec![shown, history].into_any()
 }
 
-#[component]
-fn Detail(detail: Arc<GrantDetail>, again: Callback<()>) -> AnyView {
-    let GrantDetail { app, grant, agents, .. } = &*detail;
+fn whole(detail: &GrantDetail, again: Callback<()>) -> AnyView {
+    let GrantDetail { app, grant, agents, .. } = detail;
     let (provider, app_name) = (visible_line(&grant.provider_name), visible_line(&app.name));
     let title = fill(words::TITLE, &[("provider", &provider), ("app", &app_name)]);
-    let changed = Callback::new(move |_: GrantCard| again.run(()));
     let over = grant.status == GrantStatus::Revoked;
     let mut about = vec![facts(app, grant, agents)];
     if !over {
-        let extend = view! { <ExtendButton grant=grant.clone() on_extended=changed /> }.into_any();
-        let revoke = view! { <RevokeButton grant=grant.clone() on_ended=changed /> }.into_any();
-        about.push(tag("div", "sheet-actions", vec![extend, revoke]));
+        let buttons =
+            vec![extend_button(grant.clone(), Some(again)), revoke_button(grant.clone(), Some(again))];
+        about.push(tag("div", "sheet-actions", buttons));
     }
     let about = vec![say("h2", "", words::FACTS), tag("div", "card", about)];
     let mut parts = vec![abilities(grant), tag("section", "part beside-parts", about)];
     if over {
-        parts.push(part(words::RECEIPT, vec![view! { <Receipt grant=grant.clone() /> }.into_any()]));
+        parts.push(part(words::RECEIPT, vec![receipt(grant, 0)]));
     }
-    parts.push(people(&detail, changed));
-    parts.push(concern(&detail));
-    let back = vec![view! { <Icon shape=Shape::Back /> }.into_any(), plain::words(words::BACK)];
+    parts.push(people(detail, again));
+    parts.push(concern(detail));
+    let back = vec![view! { <Icon shape=Shape::Back /> }.into_any(), super::plain::words(words::BACK)];
     let content = vec![
-        html::a().class("back").href("/connections").child(back).into_any(),
+        link("back", "/connections", back),
         view! { <Head title=Signal::stored(title) /> }.into_any(),
         broken(grant, &provider, &app_name),
         tag("div", "grant-grid", parts),
@@ -118,25 +115,26 @@ fn broken(grant: &GrantCard, provider: &str, app: &str) -> AnyView {
     tag("div", "hint", vec![view! { <Icon shape=Shape::Alert /> }.into_any(), tag("div", "", said)])
 }
 
-#[component]
-fn History(id: GrantId, detail: RwSignal<Answer>) -> AnyView {
-    let filter = Signal::stored(Filter { grant: Some(id), ..Filter::default() });
-    let turn = RwSignal::new(0_u32);
-    // What was just done to it belongs to its history.
-    Effect::new(move |last: Option<bool>| {
-        let known = detail.with(|detail| detail.as_ref().is_some_and(Result::is_ok));
-        if last == Some(true) && known {
-            turn.update(|turn| *turn += 1);
-        }
-        last == Some(true) || known
-    });
-    let there = Memo::new(move |_| detail.with(|detail| detail.as_ref().is_none_or(Result::is_ok)));
+fn history(id: GrantId, detail: RwSignal<Answer>) -> AnyView {
+    let there = whether(move || detail.with(|detail| detail.as_ref().is_none_or(Result::is_ok)));
     live(move || {
         if !there.get() {
             return nothing();
         }
-        let feed = view! { <Feed filter turn /> }.into_any();
-        tag("section", "part", vec![say("h2", "", words::HISTORY), feed])
+        let (rows, feed) = Feed::new(None);
+        let filter = Filter { grant: Some(id), ..Filter::default() };
+        let mut begun = false;
+        let mut was_known = false;
+        watch(move || {
+            let known = detail.with(|detail| detail.as_ref().is_some_and(Result::is_ok));
+            // What was just done to it belongs to its history.
+            if !begun || (was_known && known) {
+                feed.ask(&filter);
+            }
+            begun = true;
+            was_known |= known;
+        });
+        tag("section", "part", vec![say("h2", "", words::HISTORY), rows])
     })
 }
 

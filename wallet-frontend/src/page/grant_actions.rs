@@ -7,7 +7,7 @@ mod more_time;
 mod receipt;
 mod revoke;
 
-pub use copy::CopyId;
-pub use extend::ExtendButton;
-pub use receipt::Receipt;
-pub use revoke::RevokeButton;
+pub use copy::copy_id;
+pub use extend::extend_button;
+pub use receipt::receipt;
+pub use revoke::revoke_button;

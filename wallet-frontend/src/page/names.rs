@@ -1,12 +1,15 @@
 //! Who is spoken of, by the names that people know.
 
-use alter_api_types::{AgentId, AppId, wallet::Overview};
+use alter_api_types::{
+    AgentId, AppId,
+    wallet::{AgentCard, Overview},
+};
 
 use crate::{state::Find, text::record, ui::agent_name, visible::visible_line};
 
-/// The user's overview, where it is known.
+/// The user's overview, where it is known, and agents that occur outside it.
 #[derive(Clone, Copy)]
-pub struct Cast<'a>(pub Option<&'a Overview>);
+pub struct Cast<'a>(pub Option<&'a Overview>, pub &'a [AgentCard]);
 
 impl Cast<'_> {
     pub fn app(self, id: Option<AppId>) -> String {
@@ -15,7 +18,9 @@ impl Cast<'_> {
     }
 
     pub fn agent(self, id: AgentId) -> String {
-        self.0.and_then(|all| all.agent(id)).map_or_else(|| record::SOME_AGENT.to_owned(), agent_name)
+        let known = self.0.and_then(|all| all.agent(id));
+        let known = known.or_else(|| self.1.iter().find(|agent| agent.agent_id == id));
+        known.map_or_else(|| record::SOME_AGENT.to_owned(), agent_name)
     }
 
     pub fn provider(self, id: Option<&str>) -> String {

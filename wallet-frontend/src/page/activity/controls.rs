@@ -1,260 +1,289 @@
 //! Search and filters.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
-use leptos::{ev, html, prelude::*};
+use alter_api_types::wallet::{ActivityQuery, Overview};
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{Element, Event, HtmlElement, HtmlInputElement};
 
 use super::{
+    change,
     day::Day,
+    dom::{self, press, set},
     filter::{Filter, OUTCOMES},
+    now,
 };
 use crate::{
     api,
-    page::plain::{live, nothing, say, tag, words},
+    page::plain::{El, el, say, tag, watch},
     state::use_overview,
-    text::{connections, record as text},
-    ui::{Button, Icon, Kind, Shape, agent_name, next_id},
+    text::{common, connections, record as text},
+    ui::{Icon, Kind, Shape, agent_name, next_id},
     visible::visible_line,
 };
 
 /// After the last key, so long nothing is asked for.
 const PAUSE: Duration = Duration::from_millis(350);
 
-/// What the user chose goes to `change`: whether it replaces the last entry of the browser's history, and the filter.
-#[component]
-pub fn Controls(
-    filter: Signal<Filter>,
-    change: Callback<(bool, Filter)>,
-    refresh: Callback<()>,
-) -> impl IntoView {
-    let open = RwSignal::new(filter.get_untracked().count() > 0);
-    let count = Memo::new(move |_| filter.get().count());
-    let id = next_id();
-    let body = id.clone();
-    let edit = move |how: &dyn Fn(&mut Filter)| {
-        let mut changed = filter.get_untracked();
-        how(&mut changed);
-        change.run((false, changed));
-    };
-    let export = move || {
-        let query = filter.get().query(Day::begins);
-        api::export_address(&alter_api_types::wallet::ActivityQuery {
-            format: Some("csv".to_owned()),
-            ..query
-        })
-    };
-    let fold = html::button()
-        .r#type("button")
-        .class(Kind::Quiet.class())
-        .aria_expanded(move || if open.get() { "true" } else { "false" })
-        .aria_controls(id)
-        .on(ev::click, move |_| open.update(|open| *open = !*open))
-        .child(vec![
-            words(text::FILTERS),
-            live(move || match count.get() {
-                0 => nothing(),
-                count => say("span", "controls-count", count.to_string()),
-            }),
-        ]);
-    let download =
-        html::a().class(Kind::Quiet.class()).href(export).download("activity.csv").rel("external").child(
-            vec![
-                view! { <Icon shape=Shape::Download /> }.into_any(),
-                say("span", "roomy", text::DOWNLOAD),
-                words(text::CSV),
-            ],
-        );
-    let line = vec![
-        view! { <Search filter change /> }.into_any(),
-        fold.into_any(),
-        view! { <Button on_press=refresh>{crate::text::common::REFRESH}</Button> }.into_any(),
-        download.into_any(),
-    ];
-    let from = date(
-        text::FROM,
-        Signal::derive(move || filter.get().from),
-        Callback::new(move |day| edit(&|it| it.from = day)),
-    );
-    let to = date(
-        text::TO,
-        Signal::derive(move || filter.get().to),
-        Callback::new(move |day| edit(&|it| it.to = day)),
-    );
-    let clear = Callback::new(move |()| {
-        let search = filter.get_untracked().search;
-        change.run((false, Filter { search, ..Filter::default() }));
-    });
-    let clear = live(move || match count.get() {
-        0 => nothing(),
-        _ => view! { <Button kind=Kind::Text on_press=clear>{connections::CLEAR}</Button> }.into_any(),
-    });
-    let fields = vec![view! { <Choices filter change /> }.into_any(), from, to, clear];
-    let fields =
-        html::div().class("controls-body").id(body).hidden(move || !open.get()).child(fields).into_any();
-    html::div()
-        .class("controls")
-        .role("search")
-        .aria_label(text::SEARCH_LABEL)
-        .child(vec![tag("div", "controls-line", line), fields])
-        .into_any()
+/// What is shown of the filter. What the user chooses goes to the address; what the address says comes back by [`Controls::show`].
+pub struct Controls {
+    search: HtmlInputElement,
+    fold: HtmlElement,
+    count: HtmlElement,
+    body: HtmlElement,
+    export: HtmlElement,
+    choices: Vec<Choice>,
+    /// The first and the last day.
+    days: [HtmlInputElement; 2],
+    clear: HtmlElement,
 }
 
-fn date(name: &'static str, now: Signal<Option<Day>>, choose: Callback<Option<Day>>) -> AnyView {
-    let field = html::input()
-        .r#type("date")
-        .prop("value", move || now.get().map(Day::text).unwrap_or_default())
-        .on(ev::change, move |event| choose.run(Day::parse(&event_target_value(&event))));
-    tag("label", "field", vec![say("span", "", name), field.into_any()])
+/// A list to choose from, with what stands for no choice.
+struct Choice {
+    list: HtmlElement,
+    all: &'static str,
+    options: RefCell<Options>,
+    chosen: RefCell<String>,
 }
 
-#[component]
-fn Search(filter: Signal<Filter>, change: Callback<(bool, Filter)>) -> AnyView {
-    let typed = RwSignal::new(filter.get_untracked().search);
-    // The address changed otherwise: back, or a link.
-    Effect::new(move || {
-        let search = filter.get().search;
-        if typed.get_untracked().trim() != search {
-            typed.set(search);
+type Options = Vec<(String, String)>;
+
+impl Controls {
+    pub fn new(refresh: impl Fn() + 'static) -> (AnyView, Rc<Self>) {
+        let (search, field) = search();
+        let id = next_id();
+        let open = now().count() > 0;
+        let body = el("div", "controls-body").set("id", &id);
+        let fold = el("button", Kind::Quiet.class())
+            .set("type", "button")
+            .set("aria-controls", &id)
+            .text(text::FILTERS)
+            .on("click", unfold);
+        unfolded(&fold.element(), &body.element(), open);
+        let export = el("a", Kind::Quiet.class())
+            .set("download", "activity.csv")
+            .set("rel", "external")
+            .add(view! { <Icon shape=Shape::Download /> }.into_any())
+            .add(say("span", "roomy", text::DOWNLOAD))
+            .text(text::CSV);
+        let lists = choices();
+        let from = date(text::FROM, |filter, day| filter.from = day);
+        let to = date(text::TO, |filter, day| filter.to = day);
+        let clear = press(Kind::Text, connections::CLEAR, || {
+            change(false, &Filter { search: now().search, ..Filter::default() });
+        });
+        let controls = Rc::new(Self {
+            search: field,
+            fold: fold.element(),
+            count: dom::el("span", "controls-count"),
+            body: body.element(),
+            export: export.element(),
+            choices: lists
+                .iter()
+                .map(|(_, all, list)| Choice {
+                    list: list.element(),
+                    all,
+                    options: RefCell::default(),
+                    chosen: RefCell::default(),
+                })
+                .collect(),
+            days: [from.1, to.1],
+            clear: clear.element(),
+        });
+        let refresh = press(Kind::Quiet, common::REFRESH, refresh);
+        let line = vec![search, fold.view(), refresh.view(), export.view()];
+        let body = lists
+            .into_iter()
+            .fold(body, |body, (name, _, list)| body.add(labelled("field", name, list)))
+            .add(from.0)
+            .add(to.0);
+        // Its place is the end of the fields, where it stands only while there is something to clear.
+        let body = body.add(clear.view());
+        controls.clear.remove();
+        let view = el("div", "controls")
+            .set("role", "search")
+            .set("aria-label", text::SEARCH_LABEL)
+            .add(tag("div", "controls-line", line))
+            .add(body.view())
+            .view();
+        let (overview, named) = (use_overview(), Rc::clone(&controls));
+        overview.want();
+        watch(move || named.name(overview.ok().as_deref()));
+        (view, controls)
+    }
+
+    pub fn show(&self, filter: &Filter) {
+        // What is being typed is not taken away by an address that says the same.
+        if self.search.value().trim() != filter.search {
+            self.search.set_value(&filter.search);
         }
-    });
-    let waiting = StoredValue::new(None::<TimeoutHandle>);
-    let go = move || {
-        let mut changed = filter.get_untracked();
-        typed.get_untracked().trim().clone_into(&mut changed.search);
-        if changed != filter.get_untracked() {
-            // One search is one step back, however many letters it took.
-            let replace = !filter.get_untracked().search.is_empty() && !changed.search.is_empty();
-            change.run((replace, changed));
+        let count = filter.count();
+        if count == 0 {
+            self.count.remove();
+            self.clear.remove();
+        } else {
+            self.count.set_text_content(Some(&count.to_string()));
+            dom::add(&self.fold, &self.count);
+            dom::add(&self.body, &self.clear);
         }
-    };
-    on_cleanup(move || {
-        if let Some(Some(waiting)) = waiting.try_get_value() {
-            waiting.clear();
+        let query = ActivityQuery { format: Some("csv".to_owned()), ..filter.query(Day::begins) };
+        set(&self.export, "href", &api::export_address(&query));
+        let Filter { app, provider, agent, outcome, event, from, to, .. } = filter;
+        let (app, agent) = (app.map(|id| id.to_string()), agent.map(|id| id.to_string()));
+        let chosen = [app.as_ref(), provider.as_ref(), agent.as_ref(), outcome.as_ref(), event.as_ref()];
+        for (choice, chosen) in self.choices.iter().zip(chosen) {
+            *choice.chosen.borrow_mut() = chosen.cloned().unwrap_or_default();
+            choice.draw();
         }
-    });
-    let field = html::input()
-        .r#type("search")
-        .maxlength("200")
-        .placeholder(text::SEARCH_HINT)
-        .autocomplete("off")
-        .spellcheck("false")
-        .prop("value", move || typed.get())
-        .on(ev::input, move |event| {
-            typed.set(event_target_value(&event));
-            if let Some(waiting) = waiting.get_value() {
+        for (field, day) in self.days.iter().zip([from, to]) {
+            field.set_value(&day.map(Day::text).unwrap_or_default());
+        }
+    }
+
+    /// Fills the lists with what occurs among the user's grants.
+    fn name(&self, all: Option<&Overview>) {
+        let said = |(code, words): (&&str, &str)| ((*code).to_owned(), words.to_owned());
+        let mut lists = [
+            Vec::new(),
+            Vec::new(),
+            Vec::new(),
+            OUTCOMES.iter().zip(text::OUTCOMES).map(said).collect(),
+            vec![said((&"call", text::ONLY_CALLS))],
+        ];
+        if let ([apps, providers, agents, ..], Some(all)) = (&mut lists, all) {
+            apps.extend(all.apps.iter().map(|app| (app.app_id.to_string(), visible_line(&app.name))));
+            agents.extend(all.agents.iter().map(|agent| (agent.agent_id.to_string(), agent_name(agent))));
+            for grant in &all.grants {
+                if !providers.iter().any(|(id, _)| *id == grant.provider_id) {
+                    providers.push((grant.provider_id.clone(), visible_line(&grant.provider_name)));
+                }
+            }
+            providers.sort_unstable();
+        }
+        for (choice, options) in self.choices.iter().zip(lists) {
+            *choice.options.borrow_mut() = options;
+            choice.draw();
+        }
+    }
+}
+
+impl Choice {
+    fn draw(&self) {
+        let (chosen, options) = (self.chosen.borrow(), self.options.borrow());
+        self.list.set_text_content(None);
+        self.option("", self.all, &chosen);
+        for (value, words) in options.iter() {
+            self.option(value, words, &chosen);
+        }
+        // What the address names is chosen although it is not among the user's own any more.
+        if !chosen.is_empty() && !options.iter().any(|(value, _)| *value == *chosen) {
+            self.option(&chosen, &visible_line(&chosen), &chosen);
+        }
+    }
+
+    fn option(&self, value: &str, words: &str, chosen: &str) {
+        let option = dom::say(&self.list, "option", "", words);
+        set(&option, "value", value);
+        if value == chosen {
+            set(&option, "selected", "");
+        }
+    }
+}
+
+/// Finds by name what it unfolds: a listener that holds an element of its own page is never let go of.
+fn unfold(event: Event) {
+    let Some(fold) = event.current_target() else { return };
+    let fold: &HtmlElement = fold.unchecked_ref();
+    let body = fold.get_attribute("aria-controls").and_then(|id| document().get_element_by_id(&id));
+    if let Some(body) = body {
+        unfolded(fold, &body, body.has_attribute("hidden"));
+    }
+}
+
+fn unfolded(fold: &HtmlElement, body: &Element, open: bool) {
+    set(fold, "aria-expanded", if open { "true" } else { "false" });
+    let _ = body.toggle_attribute_with_force("hidden", !open);
+}
+
+fn search() -> (AnyView, HtmlInputElement) {
+    let waiting = Rc::new(Cell::new(None::<TimeoutHandle>));
+    let field = el("input", "")
+        .set("type", "search")
+        .set("maxlength", "200")
+        .set("placeholder", text::SEARCH_HINT)
+        .set("autocomplete", "off")
+        .set("spellcheck", "false")
+        .on("change", |event| look_for(&event_target_value(&event)))
+        .on("input", move |event| {
+            let field: Option<HtmlInputElement> = event.target().map(JsCast::unchecked_into);
+            if let Some(waiting) = waiting.take() {
                 waiting.clear();
             }
-            waiting.set_value(set_timeout_with_handle(go, PAUSE).ok());
-        })
-        .on(ev::change, move |_| go());
-    let icon = view! { <Icon shape=Shape::Search /> }.into_any();
-    tag("label", "search", vec![say("span", "unseen", text::SEARCH), icon, field.into_any()])
-}
-
-/// The lists that one chooses from, filled with what occurs among the user's grants.
-#[component]
-fn Choices(filter: Signal<Filter>, change: Callback<(bool, Filter)>) -> AnyView {
-    let overview = use_overview();
-    overview.want();
-    let apps = Signal::derive(move || {
-        let all = overview.ok();
-        all.map(|all| all.apps.iter().map(|app| (app.app_id.to_string(), visible_line(&app.name))).collect())
-            .unwrap_or_default()
-    });
-    let providers = Signal::derive(move || {
-        let all = overview.ok();
-        let names = all.map(|all| {
-            let names = all
-                .grants
-                .iter()
-                .map(|grant| (grant.provider_id.clone(), visible_line(&grant.provider_name)));
-            names.collect::<BTreeMap<_, _>>()
+            let look = move || {
+                if let Some(field) = field.filter(|field| field.is_connected()) {
+                    look_for(&field.value());
+                }
+            };
+            waiting.set(set_timeout_with_handle(look, PAUSE).ok());
         });
-        names.unwrap_or_default().into_iter().collect::<Vec<_>>()
-    });
-    let agents = Signal::derive(move || {
-        let all = overview.ok();
-        all.map(|all| {
-            all.agents.iter().map(|agent| (agent.agent_id.to_string(), agent_name(agent))).collect()
-        })
-        .unwrap_or_default()
-    });
-    let outcomes = Signal::derive(|| {
-        OUTCOMES
-            .iter()
-            .zip(text::OUTCOMES)
-            .map(|(code, words)| ((*code).to_owned(), words.to_owned()))
-            .collect()
-    });
-    let kinds = Signal::derive(|| vec![("call".to_owned(), text::ONLY_CALLS.to_owned())]);
-    let now = move |field: fn(&Filter) -> Option<String>| {
-        Signal::derive(move || filter.with(field).unwrap_or_default())
-    };
-    let set = move |field: fn(&mut Filter, Option<String>)| {
-        Callback::new(move |chosen: String| {
-            let mut changed = filter.get_untracked();
-            field(&mut changed, Some(chosen).filter(|chosen| !chosen.is_empty()));
-            change.run((false, changed));
-        })
-    };
-    vec![
-        choice(
-            [text::APP, connections::ALL_APPS],
-            apps,
-            now(|filter| filter.app.map(|id| id.to_string())),
-            set(|filter, id| filter.app = id.and_then(|id| id.parse().ok())),
-        ),
-        choice(
-            [text::PROVIDER, text::ALL_PROVIDERS],
-            providers,
-            now(|filter| filter.provider.clone()),
-            set(|filter, id| filter.provider = id),
-        ),
-        choice(
-            [text::AGENT_FIELD, text::ALL_AGENTS],
-            agents,
-            now(|filter| filter.agent.map(|id| id.to_string())),
-            set(|filter, id| filter.agent = id.and_then(|id| id.parse().ok())),
-        ),
-        choice(
-            [text::OUTCOME, text::ALL_OUTCOMES],
-            outcomes,
-            now(|filter| filter.outcome.clone()),
-            set(|filter, outcome| filter.outcome = outcome),
-        ),
-        choice(
-            [text::SHOW, text::EVERYTHING],
-            kinds,
-            now(|filter| filter.event.clone()),
-            set(|filter, event| filter.event = event),
-        ),
-    ]
-    .into_any()
+    let input: HtmlInputElement = field.element().unchecked_into();
+    input.set_value(&now().search);
+    let icon = view! { <Icon shape=Shape::Search /> }.into_any();
+    (tag("label", "search", vec![say("span", "unseen", text::SEARCH), icon, field.view()]), input)
 }
 
-/// A list to choose from: its name, and what stands for no choice.
-fn choice(
-    [name, all]: [&'static str; 2],
-    options: Signal<Vec<(String, String)>>,
-    now: Signal<String>,
-    choose: Callback<String>,
-) -> AnyView {
-    let option = move |value: String, words: String| {
-        let mine = value.clone();
-        let chosen = move || now.with(|now| *now == mine);
-        html::option().value(value).prop("selected", chosen).child(words).into_any()
-    };
-    let shown = live(move || {
-        let mut options = options.get();
-        let now = now.get();
-        // What the address names is chosen although it is not among the user's own any more.
-        if !now.is_empty() && !options.iter().any(|(value, _)| *value == now) {
-            options.push((now.clone(), visible_line(&now)));
-        }
-        options.insert(0, (String::new(), all.to_owned()));
-        options.into_iter().map(|(value, words)| option(value, words)).collect_view().into_any()
+fn look_for(typed: &str) {
+    let old = now();
+    let search = typed.trim().to_owned();
+    if search != old.search {
+        // One search is one step back, however many letters it took.
+        let replace = !old.search.is_empty() && !search.is_empty();
+        change(replace, &Filter { search, ..old });
+    }
+}
+
+fn date(name: &str, put: fn(&mut Filter, Option<Day>)) -> (AnyView, HtmlInputElement) {
+    let field = el("input", "").set("type", "date").on("change", move |event| {
+        let mut filter = now();
+        put(&mut filter, Day::parse(&event_target_value(&event)));
+        change(false, &filter);
     });
-    let list =
-        html::select().on(ev::change, move |event| choose.run(event_target_value(&event))).child(shown);
-    tag("label", "field", vec![say("span", "", name), list.into_any()])
+    let input = field.element().unchecked_into();
+    (labelled("field", name, field), input)
+}
+
+fn labelled(class: &str, name: &str, field: El) -> AnyView {
+    tag("label", class, vec![say("span", "", name), field.view()])
+}
+
+/// The lists, each with its name and with what stands for no choice.
+fn choices() -> Vec<(&'static str, &'static str, El)> {
+    let put: [fn(&mut Filter, Option<String>); 5] = [
+        |filter, id| filter.app = id.and_then(|id| id.parse().ok()),
+        |filter, id| filter.provider = id,
+        |filter, id| filter.agent = id.and_then(|id| id.parse().ok()),
+        |filter, outcome| filter.outcome = outcome,
+        |filter, event| filter.event = event,
+    ];
+    let names = [
+        (text::APP, connections::ALL_APPS),
+        (text::PROVIDER, text::ALL_PROVIDERS),
+        (text::AGENT_FIELD, text::ALL_AGENTS),
+        (text::OUTCOME, text::ALL_OUTCOMES),
+        (text::SHOW, text::EVERYTHING),
+    ];
+    let list = |((name, all), put): ((_, _), fn(&mut Filter, Option<String>))| {
+        let list = el("select", "").on("change", move |event| {
+            let mut filter = now();
+            put(&mut filter, Some(event_target_value(&event)).filter(|chosen| !chosen.is_empty()));
+            change(false, &filter);
+        });
+        (name, all, list)
+    };
+    names.into_iter().zip(put).map(list).collect()
 }

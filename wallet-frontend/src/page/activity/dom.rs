@@ -5,6 +5,11 @@ use leptos::prelude::document;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
+use crate::{
+    page::plain::{self, El},
+    ui::Kind,
+};
+
 const SVG: &str = "http://www.w3.org/2000/svg";
 
 pub fn el(tag: &str, class: &str) -> HtmlElement {
@@ -35,6 +40,11 @@ pub fn say(parent: &Element, tag: &str, class: &str, text: &str) -> HtmlElement 
     made
 }
 
+/// A button that is always ready.
+pub fn press(kind: Kind, words: &str, act: impl Fn() + 'static) -> El {
+    plain::el("button", kind.class()).set("type", "button").text(words).on("click", move |_| act())
+}
+
 pub fn set(element: &Element, name: &str, value: &str) {
     let _ = element.set_attribute(name, value);
 }
@@ -45,5 +55,29 @@ pub fn style(element: &HtmlElement, name: &str, value: &str) {
 
 /// A length of CSS.
 pub fn px(value: f64) -> String {
-    format!("{value:.2}px")
+    format!("{}px", decimal(value, 2))
+}
+
+/// With so many digits behind the point, one at least. What the language has for it is as large as a page.
+pub fn decimal(value: f64, digits: u32) -> String {
+    let one = 10_u64.pow(digits);
+    let all = (value * one as f64).round() as i64;
+    let sign = if all < 0 { "-" } else { "" };
+    let all = all.unsigned_abs();
+    format!("{sign}{}.{:0width$}", all / one, all % one, width = digits as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_css_have_the_digits_that_were_asked_for() {
+        let cases = [(0.0, "0.00"), (12.346, "12.35"), (-0.5, "-0.50"), (-3.049, "-3.05"), (7.001, "7.00")];
+        for (value, text) in cases {
+            assert_eq!(decimal(value, 2), text, "{value}");
+        }
+        assert_eq!([decimal(0.0, 1), decimal(96.04, 1)], ["0.0", "96.0"]);
+        assert_eq!([decimal(3.3333, 3), px(17_900_000.25)], ["3.333", "17900000.25px"]);
+    }
 }

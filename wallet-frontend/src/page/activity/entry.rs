@@ -1,22 +1,26 @@
 //! A row of the record, as small as it can be kept: 100,000 of them stay in memory while somebody scrolls.
 
-use std::{collections::HashSet, rc::Rc};
+use std::rc::Rc;
 
 use alter_api_types::Timestamp;
-use alter_api_types::{AgentId, AppId, EventId, GrantId, wallet::ActivityRow};
+use alter_api_types::{AgentId, AppId, EventId, GrantId};
 
-/// Texts that occur again and again, each kept once.
+use crate::wire::Row;
+
+/// Texts that occur again and again, each kept once; sorted.
 #[derive(Debug, Default)]
-pub struct Names(HashSet<Rc<str>>);
+pub struct Names(Vec<Rc<str>>);
 
 impl Names {
     fn keep(&mut self, text: &str) -> Rc<str> {
-        if let Some(known) = self.0.get(text) {
-            return Rc::clone(known);
+        match self.0.binary_search_by(|known| (**known).cmp(text)) {
+            Ok(at) => self.0.get(at).map_or_else(|| text.into(), Rc::clone),
+            Err(at) => {
+                let fresh: Rc<str> = text.into();
+                self.0.insert(at, Rc::clone(&fresh));
+                fresh
+            }
         }
-        let fresh: Rc<str> = text.into();
-        self.0.insert(Rc::clone(&fresh));
-        fresh
     }
 
     fn maybe(&mut self, text: Option<&str>) -> Option<Rc<str>> {
@@ -59,8 +63,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn new(row: ActivityRow, names: &mut Names) -> Self {
-        let detail = |name: &str| row.detail.get(name).map(String::as_str);
+    pub fn new(row: Row, names: &mut Names) -> Self {
+        let detail =
+            |name: &str| row.detail.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let reason =
             row.reason.as_deref().or_else(|| detail("reason")).filter(|reason| !reason.trim().is_empty());
         let context: Vec<_> = row.context.iter().map(|(name, value)| format!("{name}: {value}")).collect();
@@ -127,7 +132,12 @@ pub mod tests {
             "context": {}, "detail": {},
         });
         row.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        Entry::new(serde_json::from_value(row).unwrap(), &mut Names::default())
+        Entry::new(read(&row), &mut Names::default())
+    }
+
+    /// A row as the API would write it.
+    pub fn read(row: &serde_json::Value) -> Row {
+        crate::wire::row(&crate::json::parse(&row.to_string()).unwrap()).unwrap()
     }
 
     #[test]

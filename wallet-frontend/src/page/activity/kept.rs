@@ -1,11 +1,8 @@
 //! The list as it was left, for who comes back to it: the same rows at the same place, with nothing asked for anew.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-};
+use std::cell::{Cell, RefCell};
 
-use alter_api_types::wallet::ActivityQuery;
+use alter_api_types::wallet::{ActivityQuery, AgentCard};
 use leptos::{ev, prelude::window_event_listener};
 
 use super::{record::Record, row::Open};
@@ -18,9 +15,10 @@ const STEP_MS: f64 = 1_500.0;
 pub struct Kept {
     pub query: ActivityQuery,
     pub record: Record,
-    pub open: HashMap<usize, Open>,
+    pub open: Vec<(usize, Open)>,
+    pub agents: Vec<AgentCard>,
     pub cursor: Option<String>,
-    /// How far the window was scrolled.
+    /// How much of the list was above the view, in CSS pixels; negative where the list begins within it.
     pub scroll: f64,
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use alter_api_types::wallet::{ActivityQuery, Overview};
 use leptos::{
-    prelude::{RwSignal, Set, request_animation_frame, window},
+    prelude::{request_animation_frame, window},
     task::spawn_local,
 };
 use wasm_bindgen::JsCast;
@@ -22,7 +22,7 @@ use super::{
     row,
     sight::State,
 };
-use crate::{api, api::ApiError, format, page::names::Cast};
+use crate::{api, api::ApiError, format, page::names::Cast, wire::Rows};
 
 /// More is asked for when fewer rows than this follow the view.
 const AHEAD: usize = 400;
@@ -48,17 +48,19 @@ pub enum Phase {
     Failed(ApiError),
 }
 
+pub type Told = Box<dyn Fn(&Phase, usize)>;
+
 pub struct List {
     place: HtmlElement,
     state: RefCell<State>,
     queued: Cell<bool>,
     gone: Cell<bool>,
-    /// What the page around it is told: how far the list is, and how many rows it has.
-    told: RwSignal<(Phase, usize)>,
+    /// The page around it is told how far the list is, and how many rows it has.
+    told: Told,
 }
 
 impl List {
-    pub fn new(place: HtmlElement, told: RwSignal<(Phase, usize)>) -> Rc<Self> {
+    pub fn new(place: HtmlElement, told: Told) -> Rc<Self> {
         Rc::new(Self {
             place,
             state: RefCell::default(),
@@ -80,7 +82,9 @@ impl List {
             let today = Some(Day::of(format::browser_now()));
             let fresh = State { query, all, record, turn, today, ..State::default() };
             *state = match kept {
-                Some(Kept { record, open, cursor, .. }) => State { record, open, cursor, ..fresh },
+                Some(Kept { record, open, agents, cursor, .. }) => {
+                    State { record, open, agents, cursor, ..fresh }
+                }
                 None => fresh,
             };
             let height = state.record.heights().total();
@@ -89,10 +93,11 @@ impl List {
         }
         if let Some(scroll) = back {
             let done = self.state.borrow().cursor.is_none();
-            self.tell(if done { Phase::Done } else { Phase::Loading });
+            self.tell(&if done { Phase::Done } else { Phase::Loading });
             let list = Rc::clone(self);
             request_animation_frame(move || {
-                window().scroll_to_with_x_and_y(0.0, scroll);
+                // What stands above the list may be of another height now.
+                window().scroll_by_with_x_and_y(0.0, scroll + list.place.get_bounding_client_rect().top());
                 list.draw_soon();
             });
         } else {
@@ -126,10 +131,10 @@ impl List {
         if self.gone.replace(true) {
             return;
         }
-        let State { query, record, open, cursor, scroll, .. } = self.state.take();
+        let State { query, record, open, agents, cursor, scroll, .. } = self.state.take();
         // A grant's own history is short, and would take the place of the record that one came from.
         if !record.is_empty() && query.grant_id.is_none() {
-            kept::keep(Kept { query, record, open, cursor, scroll });
+            kept::keep(Kept { query, record, open, agents, cursor, scroll });
         }
     }
 
@@ -149,6 +154,8 @@ impl List {
 
     /// A click somewhere in the list.
     pub fn clicked(self: &Rc<Self>, event: &Event) {
+        // A link leaves at once, perhaps before a frame has looked where the list is.
+        self.state.borrow_mut().scroll = -self.place.get_bounding_client_rect().top();
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         let Some(button) = target.and_then(|target| target.closest("[data-act]").ok().flatten()) else {
             return;
@@ -157,18 +164,20 @@ impl List {
         let Some(item) = button.closest("li").ok().flatten() else { return };
         let fresh = {
             let mut state = self.state.borrow_mut();
-            let State { shown, open, record, all, .. } = &mut *state;
+            let State { shown, open, record, all, agents, .. } = &mut *state;
             let Some(shown) = shown.iter_mut().find(|shown| shown.item.is_same_node(Some(&item))) else {
                 return;
             };
             let Some(entry) = record.entry(shown.row) else { return };
-            let now = open.entry(shown.row).or_default();
+            let at = open.iter().position(|(row, _)| *row == shown.row);
+            let (_, mut now) = at.map(|at| open.swap_remove(at)).unwrap_or_default();
             if act == "details" {
                 now.details = !now.details;
             } else {
                 now.whole = !now.whole;
             }
-            let fresh = row::build(entry, Cast(all.as_deref()), *now);
+            open.push((shown.row, now));
+            let fresh = row::build(entry, Cast(all.as_deref(), agents), now);
             // It stays where it is, or the focus would take the view with it.
             style(&fresh, "top", &top_of(&shown.item));
             for name in ["aria-setsize", "aria-posinset"] {
@@ -220,7 +229,7 @@ impl List {
                 ActivityQuery { cursor: state.cursor.clone(), limit: Some(limit), ..state.query.clone() };
             (query, state.turn)
         };
-        self.tell(Phase::Loading);
+        self.tell(&Phase::Loading);
         let list = Rc::clone(self);
         spawn_local(async move {
             let answer = api::activity(&query).await;
@@ -228,21 +237,21 @@ impl List {
                 return;
             }
             let phase = list.state.borrow_mut().take(answer);
-            list.tell(phase);
+            list.tell(&phase);
             list.draw_soon();
         });
     }
 
-    fn tell(&self, phase: Phase) {
+    fn tell(&self, phase: &Phase) {
         if !self.gone.get() {
             let rows = self.state.borrow().record.len();
-            self.told.try_set((phase, rows));
+            (self.told)(phase, rows);
         }
     }
 }
 
 impl State {
-    fn take(&mut self, answer: Result<alter_api_types::wallet::ActivityPage, ApiError>) -> Phase {
+    fn take(&mut self, answer: Result<Rows, ApiError>) -> Phase {
         self.busy = false;
         let page = match answer {
             Ok(page) => page,
@@ -253,6 +262,11 @@ impl State {
         };
         self.fruitless = if page.items.is_empty() { self.fruitless + 1 } else { 0 };
         self.cursor = page.next_cursor;
+        for agent in page.agents {
+            if !self.agents.iter().any(|known| known.agent_id == agent.agent_id) {
+                self.agents.push(agent);
+            }
+        }
         self.record.append(page.items, Day::of);
         if self.cursor.is_none() {
             self.fruitless = self.fruitless.max(1);

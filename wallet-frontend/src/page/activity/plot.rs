@@ -1,25 +1,25 @@
 //! The chart of calls per day, drawn: bars for the eye, a readout for pointer and keyboard, a table for who prefers one.
 
-use std::cell::RefCell;
-
-use leptos::{
-    ev::{self, KeyboardEvent},
-    html,
-    prelude::*,
-    task::spawn_local,
+use std::{
+    cell::{Cell, RefCell},
+    rc::{Rc, Weak},
 };
+
+use leptos::{prelude::AnyView, task::spawn_local};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, Event, HtmlElement};
+use web_sys::{Element, Event, HtmlElement, KeyboardEvent};
 
 use super::{
+    change,
     chart::{Calendar, DAYS, MAX_ANSWERS, Sum, bars},
     day::Day,
-    dom::{self, add, el, set, svg},
+    dom::{self, add, decimal, el, set, svg},
     filter::Filter,
+    now,
 };
 use crate::{
     api, format,
-    page::plain::{live, say, tag, words},
+    page::plain::{self, say, tag, words},
     text::record::{self as text, fill},
 };
 
@@ -28,114 +28,160 @@ const HEIGHT: f64 = 96.0;
 /// Above the bars, for half of the scale's number.
 const ABOVE: f64 = 8.0;
 
-/// `pick` is told of a day that was pressed. The chart follows the filter, but for its days and its outcome.
-#[component]
-pub fn Plot(filter: Signal<Filter>, turn: RwSignal<u32>, pick: Callback<Day>) -> AnyView {
-    let calendar = RwSignal::new(Calendar::new(Day::of(format::browser_now())));
-    let under_way = RwSignal::new(true);
-    let pointed = RwSignal::new(None::<usize>);
-    let place = NodeRef::<html::Div>::new();
-    let table = NodeRef::<html::Div>::new();
-    let asked = Memo::new(move |_| {
-        let filter = filter.get();
-        Filter { from: None, to: None, outcome: None, event: None, ..filter }
-    });
-    let run = StoredValue::new(0_u32);
-    Effect::new(move || {
-        turn.track();
-        run.update_value(|run| *run += 1);
-        count(asked.get(), calendar, under_way, run, run.get_value());
-    });
-    Effect::new(move || {
-        if let Some(place) = place.get() {
-            calendar.with(|calendar| draw(&place, calendar));
-        }
-    });
-    let readout = move || match pointed.get() {
-        Some(day) => calendar.with(|calendar| told(calendar, day)),
-        None => calendar.with(|calendar| overall(calendar, under_way.get())),
-    };
-    let press = move |event: &Event| {
-        if let Some(day) = day_of(event) {
-            calendar.with_untracked(|calendar| pick.run(calendar.day(day)));
-        }
-    };
-    let readout = live(move || words(readout()));
-    let head = tag(
-        "figcaption",
-        "plot-head",
-        vec![say("h2", "plot-title", text::CHART), tag("p", "plot-readout", vec![readout])],
-    );
-    let bars = html::div()
-        .class("plot-bars")
-        .node_ref(place)
-        .on(ev::pointerover, move |event| pointed.set(day_of(&event)))
-        .on(ev::pointerleave, move |_| pointed.set(None))
-        .on(ev::focusin, move |event| pointed.set(day_of(&event)))
-        .on(ev::focusout, move |_| pointed.set(None))
-        .on(ev::click, move |event| press(&event))
-        .on(ev::keydown, move |event| {
-            if matches!(event.key().as_str(), "Enter" | " ") {
-                event.prevent_default();
-                press(&event);
-            } else {
-                walk(&event);
-            }
-        });
-    let legend = vec![
-        tag("span", "plot-key good", Vec::new()),
-        words(text::SUCCEEDED),
-        tag("span", "plot-key bad", Vec::new()),
-        words(text::NOT_SUCCEEDED),
-    ];
-    let show = move |_| {
-        if let Some(table) = table.get_untracked() {
-            calendar.with_untracked(|calendar| tabulate(&table, calendar));
-        }
-    };
-    let within = html::div().class("plot-scroll").node_ref(table).into_any();
-    let table = html::details()
-        .class("plot-table")
-        .on(ev::toggle, show)
-        .child(vec![say("summary", "", text::AS_TABLE), within]);
-    let foot = tag("div", "plot-foot", vec![tag("p", "plot-legend", legend), table.into_any()]);
-    tag("figure", "card plot", vec![head, bars.into_any(), foot])
+/// It follows the filter, but for its days, its outcome and its kind; a day that is pressed becomes the filter's.
+pub struct Plot {
+    bars: HtmlElement,
+    readout: HtmlElement,
+    calendar: RefCell<Calendar>,
+    asked: RefCell<Option<Filter>>,
+    under_way: Cell<bool>,
+    pointed: Cell<Option<usize>>,
+    /// Counts what was asked, so that answers to what was asked before are dropped.
+    run: Cell<u32>,
 }
 
-/// Asks until all days are counted, or as often as is bearable.
-fn count(
-    filter: Filter,
-    into: RwSignal<Calendar>,
-    under_way: RwSignal<bool>,
-    run: StoredValue<u32>,
-    mine: u32,
-) {
-    let fresh = Calendar::new(Day::of(format::browser_now()));
-    let query = filter.query(Day::begins);
-    let mut query = alter_api_types::wallet::ActivityQuery {
-        since: fresh.first.begins(),
-        event: Some("call".to_owned()),
-        ..query
-    };
-    under_way.set(true);
-    spawn_local(async move {
-        let mut calendar = fresh;
-        for _ in 0..MAX_ANSWERS {
-            let answer = api::counts(&query).await;
-            if run.try_get_value() != Some(mine) {
-                return;
+impl Plot {
+    pub fn new() -> (AnyView, Rc<Self>) {
+        let readout = plain::el("p", "plot-readout");
+        let bars = plain::el("div", "plot-bars");
+        let plot = Rc::new(Self {
+            bars: bars.element(),
+            readout: readout.element(),
+            calendar: RefCell::new(Calendar::new(Day::of(format::browser_now()))),
+            asked: RefCell::default(),
+            under_way: Cell::new(true),
+            pointed: Cell::default(),
+            run: Cell::default(),
+        });
+        let bars = ["pointerover", "pointerleave", "focusin", "focusout", "click", "keydown"]
+            .into_iter()
+            .fold(bars, |bars, kind| {
+                let plot = Rc::downgrade(&plot);
+                bars.on(kind, move |event| {
+                    if let Some(plot) = plot.upgrade() {
+                        plot.happened(kind, &event);
+                    }
+                })
+            });
+        let head = vec![say("h2", "plot-title", text::CHART), readout.view()];
+        let legend = vec![
+            say("span", "plot-key good", ""),
+            words(text::SUCCEEDED),
+            say("span", "plot-key bad", ""),
+            words(text::NOT_SUCCEEDED),
+        ];
+        let within = plain::el("div", "plot-scroll");
+        let shown = Rc::downgrade(&plot);
+        let table = plain::el("details", "plot-table")
+            .on("toggle", move |event| tabulate_in(&shown, &event))
+            .add(say("summary", "", text::AS_TABLE))
+            .add(within.view());
+        let foot = vec![tag("p", "plot-legend", legend), table.view()];
+        let view = tag(
+            "figure",
+            "card plot",
+            vec![tag("figcaption", "plot-head", head), bars.view(), tag("div", "plot-foot", foot)],
+        );
+        plot.draw();
+        (view, plot)
+    }
+
+    pub fn ask(self: &Rc<Self>, filter: &Filter) {
+        let asked = Filter { from: None, to: None, outcome: None, event: None, ..filter.clone() };
+        if self.asked.borrow().as_ref() != Some(&asked) {
+            self.asked.replace(Some(asked));
+            self.count();
+        }
+    }
+
+    /// Asks until all days are counted, or as often as is bearable.
+    pub fn count(self: &Rc<Self>) {
+        let mut calendar = Calendar::new(Day::of(format::browser_now()));
+        let query = self.asked.borrow().as_ref().map(|filter| filter.query(Day::begins)).unwrap_or_default();
+        let mut query = alter_api_types::wallet::ActivityQuery {
+            since: calendar.first.begins(),
+            event: Some("call".to_owned()),
+            ..query
+        };
+        let mine = self.run.get() + 1;
+        self.run.set(mine);
+        self.under_way.set(true);
+        self.say();
+        let plot = Rc::downgrade(self);
+        let still = move |plot: &Weak<Self>| plot.upgrade().filter(|plot| plot.run.get() == mine);
+        spawn_local(async move {
+            for _ in 0..MAX_ANSWERS {
+                let answer = api::counts(&query).await;
+                let Some(plot) = still(&plot) else { return };
+                let Ok(answer) = answer else { break };
+                calendar.add(&answer, day_at);
+                plot.calendar.replace(calendar.clone());
+                plot.draw();
+                query.cursor = answer.next_cursor;
+                if query.cursor.is_none() {
+                    break;
+                }
             }
-            let Ok(answer) = answer else { break };
-            calendar.add(&answer, day_at);
-            into.set(calendar.clone());
-            query.cursor = answer.next_cursor;
-            if query.cursor.is_none() {
-                break;
+            if let Some(plot) = still(&plot) {
+                plot.calendar.replace(calendar);
+                plot.under_way.set(false);
+                plot.draw();
+            }
+        });
+    }
+
+    fn draw(&self) {
+        draw(&self.bars, &self.calendar.borrow());
+        self.say();
+    }
+
+    fn say(&self) {
+        let calendar = self.calendar.borrow();
+        let words = match self.pointed.get() {
+            Some(day) => told(&calendar, day),
+            None => overall(&calendar, self.under_way.get()),
+        };
+        self.readout.set_text_content(Some(&words));
+    }
+
+    fn happened(&self, kind: &str, event: &Event) {
+        match kind {
+            "pointerleave" | "focusout" => self.point(None),
+            "pointerover" | "focusin" => self.point(day_of(event)),
+            "click" => self.press(event),
+            _ => {
+                let key: &KeyboardEvent = event.unchecked_ref();
+                if matches!(key.key().as_str(), "Enter" | " ") {
+                    event.prevent_default();
+                    self.press(event);
+                } else {
+                    walk(key);
+                }
             }
         }
-        into.set(calendar);
-        under_way.set(false);
-    });
+    }
+
+    fn point(&self, day: Option<usize>) {
+        if self.pointed.replace(day) != day {
+            self.say();
+        }
+    }
+
+    fn press(&self, event: &Event) {
+        if let Some(day) = day_of(event) {
+            let day = Some(self.calendar.borrow().day(day));
+            change(false, &Filter { from: day, to: day, ..now() });
+        }
+    }
+}
+
+/// Fills the table when it is opened.
+fn tabulate_in(plot: &Weak<Plot>, event: &Event) {
+    let details = event.current_target().and_then(|details| details.dyn_into::<Element>().ok());
+    let place = details.and_then(|details| details.query_selector(".plot-scroll").ok().flatten());
+    if let (Some(plot), Some(place)) = (plot.upgrade(), place) {
+        tabulate(&place, &plot.calendar.borrow());
+    }
 }
 
 /// The day of an instant. Half hours come sorted, so that most are of the day of the one before: the calendar is asked once a
@@ -178,8 +224,9 @@ fn draw(place: &HtmlElement, calendar: &Calendar) {
         for (name, at) in [("x1", "0"), ("x2", "100%")] {
             set(&line, name, at);
         }
-        set(&line, "y1", &y.to_string());
-        set(&line, "y2", &y.to_string());
+        for name in ["y1", "y2"] {
+            set(&line, name, &decimal(y, 1));
+        }
         add(&drawing, &line);
         dom::say(&scale, "span", class, &format::number(u64::from(value)));
     }
@@ -210,10 +257,10 @@ fn bar(calendar: &Calendar, index: usize, sum: Sum, top: u32, reachable: bool) -
     let left = width * index as f64;
     let rect = |class: &str, inset: f64, y: f64, height: f64| {
         let rect = svg("rect", class);
-        set(&rect, "x", &format!("{:.3}%", left + width * inset));
-        set(&rect, "width", &format!("{:.3}%", width * (1.0 - 2.0 * inset)));
-        set(&rect, "y", &format!("{y:.1}"));
-        set(&rect, "height", &format!("{height:.1}"));
+        set(&rect, "x", &format!("{}%", decimal(left + width * inset, 3)));
+        set(&rect, "width", &format!("{}%", decimal(width * (1.0 - 2.0 * inset), 3)));
+        set(&rect, "y", &decimal(y, 1));
+        set(&rect, "height", &decimal(height, 1));
         add(&group, &rect);
     };
     rect("plot-hit", 0.0, ABOVE, HEIGHT);
@@ -283,7 +330,7 @@ fn calls(sum: Sum) -> String {
     fill(text::CALLS_FAILED, &[("calls", &all), ("failed", &format::number(u64::from(sum.failed)))])
 }
 
-fn tabulate(place: &HtmlElement, calendar: &Calendar) {
+fn tabulate(place: &Element, calendar: &Calendar) {
     place.set_text_content(None);
     let table = el("table", "");
     let head = el("tr", "");

@@ -1,13 +1,13 @@
 //! What was loaded of the record so far, by day, with the place of every row.
 
 use alter_api_types::Timestamp;
-use alter_api_types::wallet::ActivityRow;
 
 use super::{
     day::Day,
     entry::{Entry, Names},
     heights::Heights,
 };
+use crate::wire::Row;
 
 /// A day's heading is so high, in CSS pixels; `activity.css` says the same.
 pub const HEADING: f32 = 52.0;
@@ -65,7 +65,7 @@ impl Record {
     }
 
     /// Adds a page's rows, which are older than all before.
-    pub fn append(&mut self, rows: Vec<ActivityRow>, day_of: impl Fn(Timestamp) -> Day) {
+    pub fn append(&mut self, rows: Vec<Row>, day_of: impl Fn(Timestamp) -> Day) {
         self.entries.reserve(rows.len());
         for row in rows {
             let entry = Entry::new(row, &mut self.names);
@@ -138,15 +138,14 @@ fn shape(entry: &Entry) -> usize {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{super::entry, *};
 
-    fn rows(times: &[&str]) -> Vec<ActivityRow> {
+    fn rows(times: &[&str]) -> Vec<Row> {
         let row = |at: &&str| {
-            serde_json::from_value(json!({
+            entry::tests::read(&json!({
                 "id": "018f4e9a-5b1c-7d2e-8f3a-4b5c6d7e8f90", "created_at": at, "event": "call", "outcome": "success",
                 "actor_type": "app", "truncated": false, "redacted": false, "context": {}, "detail": {},
             }))
-            .unwrap()
         };
         times.iter().map(row).collect()
     }

@@ -1,8 +1,8 @@
 //! What of the list is in the page: rows and the days that they are of, each put at its place.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use alter_api_types::wallet::{ActivityQuery, Overview};
+use alter_api_types::wallet::{ActivityQuery, AgentCard, Overview};
 use leptos::prelude::{document, window};
 use web_sys::HtmlElement;
 
@@ -25,11 +25,14 @@ pub struct State {
     pub record: Record,
     pub query: ActivityQuery,
     pub all: Option<Arc<Overview>>,
+    /// The agents that occur in the record.
+    pub agents: Vec<AgentCard>,
     pub today: Option<Day>,
     /// In the page now, by row.
     pub shown: Vec<Shown>,
     pub sections: Vec<Section>,
-    pub open: HashMap<usize, Open>,
+    /// What is unfolded: a few rows, if any.
+    pub open: Vec<(usize, Open)>,
     pub cursor: Option<String>,
     /// Counts what was begun, so that answers to what was asked before are dropped.
     pub turn: u64,
@@ -37,7 +40,7 @@ pub struct State {
     pub halted: bool,
     pub fruitless: u32,
     pub width: f64,
-    /// How far the window was scrolled when it was last looked at.
+    /// How far the list was scrolled when it was last looked at: what of it was above the view.
     pub scroll: f64,
 }
 
@@ -60,7 +63,7 @@ impl State {
         let bounds = place.get_bounding_client_rect();
         let tall = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(800.0);
         let top = -bounds.top();
-        self.scroll = window().scroll_y().unwrap_or_default();
+        self.scroll = top;
         let wanted = self.record.heights().window(top - MARGIN, top + tall + MARGIN);
         // What stands at the view's upper edge stays there.
         let anchor = (top > 0.0).then(|| self.record.heights().at(top));
@@ -89,6 +92,11 @@ impl State {
             }
         }
         moved || made == UNSEEN_A_FRAME
+    }
+
+    /// What is unfolded of a row.
+    pub fn unfolded(&self, row: usize) -> Open {
+        self.open.iter().find(|(known, _)| *known == row).map(|(_, open)| *open).unwrap_or_default()
     }
 
     /// Takes out what is no longer wanted, but not what has the focus.
@@ -121,8 +129,7 @@ impl State {
         }
         let index = self.record.run_of(row);
         let (Some(entry), Some(run)) = (self.record.entry(row), self.record.run(index)) else { return false };
-        let item =
-            row::build(entry, Cast(self.all.as_deref()), self.open.get(&row).copied().unwrap_or_default());
+        let item = row::build(entry, Cast(self.all.as_deref(), &self.agents), self.unfolded(row));
         set(&item, "aria-posinset", &(row - run.first + 1).to_string());
         let next = self.shown.get(at).filter(|shown| self.record.run_of(shown.row) == index);
         let next = next.map(|shown| shown.item.clone());
@@ -164,8 +171,8 @@ impl State {
         let heights: Vec<_> =
             self.shown.iter().map(|shown| shown.item.get_bounding_client_rect().height() as f32).collect();
         for (shown, height) in self.shown.iter().zip(heights) {
-            let closed = self.open.get(&shown.row).is_none_or(|open| open.is_closed());
-            moved |= self.record.measured(shown.row, height, closed);
+            let open = self.open.iter().any(|(row, open)| *row == shown.row && !open.is_closed());
+            moved |= self.record.measured(shown.row, height, !open);
         }
         moved
     }

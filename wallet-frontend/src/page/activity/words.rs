@@ -177,7 +177,7 @@ mod tests {
     fn said(fields: Value) -> String {
         let mut all = json!({"app_id": APP, "provider_id": "github"});
         all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        event(&entry(all), Cast(Some(&overview())))
+        event(&entry(all), Cast(Some(&overview()), &[]))
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
             assert_eq!(said(fields), expected);
         }
         assert_eq!(
-            event(&entry(json!({"event": "grant.created", "surface": "portal"})), Cast(None)),
+            event(&entry(json!({"event": "grant.created", "surface": "portal"})), Cast(None, &[])),
             "The operator of an app gave it access to a provider"
         );
     }
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn outcomes_say_who_said_no_and_why() {
-        let said = |fields| outcome(&entry(fields), Cast(None));
+        let said = |fields| outcome(&entry(fields), Cast(None, &[]));
         assert_eq!(said(json!({})), "Succeeded");
         assert_eq!(
             said(json!({"outcome": "denied", "error_code": "grant_revoked"})),
@@ -242,7 +242,7 @@ mod tests {
     fn every_outcome_has_words_and_a_tone() {
         for known in crate::page::activity::filter::OUTCOMES {
             let row = entry(json!({"outcome": known}));
-            assert_ne!(outcome(&row, Cast(None)), plain(known), "{known}");
+            assert_ne!(outcome(&row, Cast(None, &[])), plain(known), "{known}");
             assert_eq!(tone(&row) == Tone::Good, known == "success");
         }
         assert_eq!(tone(&entry(json!({"event": "grant.revoked"}))), Tone::Ended);

@@ -1,12 +1,12 @@
 //! What to do if something is wrong: stop it, then tell somebody who can look it up.
 
 use alter_api_types::{portal::GrantStatus, wallet::GrantDetail};
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 
 use crate::{
     page::{
-        grant_actions::CopyId,
-        plain::{part, say, tag, words},
+        grant_actions::copy_id,
+        plain::{el, part, say, tag, words},
     },
     query::encode,
     text::{common, grant as text, record::fill},
@@ -29,18 +29,18 @@ pub fn concern(detail: &GrantDetail) -> AnyView {
     if let Some(mail) = detail.support_email.as_deref().filter(|mail| is_mail(mail)) {
         let said = fill(text::CONCERN_MAIL, &[("address", &visible_line(mail))]);
         let address = format!("mailto:{}?subject={subject}", encode(mail).replace("%40", "@"));
-        ways.push(link(address, false, vec![words(said)]));
+        ways.push(link(&address, false, vec![words(said)]));
     }
     if let Some(url) = site {
         let said = fill(text::CONCERN_SITE, &[("app", &name)]);
         let outside = say("span", "unseen", format!(" ({})", common::NEW_WINDOW));
-        ways.push(link(url, true, vec![words(said), outside]));
+        ways.push(link(&url, true, vec![words(said), outside]));
     }
     if ways.is_empty() {
         ways.push(words(text::CONCERN_NOBODY));
     }
     let contact = tag("span", "contacts", ways);
-    let copy = view! { <CopyId id /> }.into_any();
+    let copy = copy_id(&id);
     let steps = vec![
         say("li", "", first),
         tag("li", "", vec![words(text::CONCERN_COPY), words(" "), copy]),
@@ -49,13 +49,9 @@ pub fn concern(detail: &GrantDetail) -> AnyView {
     part(text::CONCERN, vec![say("p", "", text::CONCERN_LEDE), tag("ol", "concern-steps", steps)])
 }
 
-fn link(address: String, outside: bool, content: Vec<AnyView>) -> AnyView {
-    html::a()
-        .href(address)
-        .target(outside.then_some("_blank"))
-        .rel("noopener noreferrer external")
-        .child(content)
-        .into_any()
+fn link(address: &str, outside: bool, content: Vec<AnyView>) -> AnyView {
+    let link = el("a", "").set("href", address).set("rel", "noopener noreferrer external").all(content);
+    if outside { link.set("target", "_blank") } else { link }.view()
 }
 
 /// An address to write to and nothing that a mail program would take for more.

@@ -10,9 +10,9 @@ use leptos::prelude::*;
 use crate::{
     format,
     page::{
-        grant_actions::CopyId,
+        grant_actions::copy_id,
         names::capital,
-        plain::{fact, live, nothing, say, tag, words},
+        plain::{fact, live, nothing, say, tag, told, words},
     },
     state::use_clock,
     text::{common, connections, grant as text, record::fill},
@@ -70,7 +70,7 @@ pub fn facts(app: &AppCard, grant: &GrantCard, agents: &[AgentCard]) -> AnyView 
         facts.push(fact(name, grant.expires_at.map_or_else(|| vec![words(text::NO_END)], ends)));
     }
     facts.push(fact(text::LAST_USED, vec![used(grant.last_used_at)]));
-    facts.push(fact(text::ID, vec![view! { <CopyId id=grant.grant_id.to_string() /> }.into_any()]));
+    facts.push(fact(text::ID, vec![copy_id(&grant.grant_id.to_string())]));
     tag("dl", "sheet", facts)
 }
 
@@ -106,7 +106,7 @@ fn holder(grant: &GrantCard, agents: &[AgentCard]) -> String {
 /// When it ends, and how long that is from now.
 fn ends(at: Timestamp) -> Vec<AnyView> {
     let clock = use_clock();
-    let left = Memo::new(move |_| format::duration_until(at, clock.second()));
+    let left = told(move || format::duration_until(at, clock.second()));
     // On the last day the countdown says it itself.
     let far = move || at.as_second() - clock.now().as_second() > 86_400;
     let beside = live(move || {

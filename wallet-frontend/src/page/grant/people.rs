@@ -9,20 +9,21 @@ use leptos::prelude::*;
 use super::facts::{used, whose};
 use crate::{
     page::{
-        grant_actions::RevokeButton,
-        plain::{part, say, tag, words},
+        grant_actions::revoke_button,
+        plain::{link, part, say, tag, words},
     },
     text::{common, grant as text},
     ui::{Logo, Status, agent_name},
 };
 
-/// `changed` is told of a grant that ended here.
-pub fn people(detail: &GrantDetail, changed: Callback<GrantCard>) -> AnyView {
+/// `changed` is told that a grant ended here.
+pub fn people(detail: &GrantDetail, changed: Callback<()>) -> AnyView {
     let own = !matches!(detail.grant.holder, Holder::Agent { .. });
     let is_agents = |held: &&GrantCard| matches!(held.holder, Holder::Agent { .. });
-    let mut held: Vec<&GrantCard> = detail.siblings.iter().filter(is_agents).collect();
+    let (over, mut held): (Vec<_>, Vec<_>) =
+        detail.siblings.iter().filter(is_agents).partition(|held| held.status == GrantStatus::Revoked);
     // Those that ended stand last.
-    held.sort_by_key(|held| held.status == GrantStatus::Revoked);
+    held.extend(over);
     let alone = held.is_empty();
     let mut lines = Vec::new();
     if own {
@@ -40,7 +41,7 @@ pub fn people(detail: &GrantDetail, changed: Callback<GrantCard>) -> AnyView {
     part(text::WHO, content)
 }
 
-fn line(detail: &GrantDetail, held: &GrantCard, changed: Callback<GrantCard>) -> Option<AnyView> {
+fn line(detail: &GrantDetail, held: &GrantCard, changed: Callback<()>) -> Option<AnyView> {
     let Holder::Agent { agent_id } = held.holder else { return None };
     let agent = detail.agents.iter().find(|agent| agent.agent_id == agent_id);
     let name = common::agent(&agent.map_or_else(|| held.provider_name.clone(), agent_name));
@@ -48,7 +49,7 @@ fn line(detail: &GrantDetail, held: &GrantCard, changed: Callback<GrantCard>) ->
         whose(name)
     } else {
         let address = format!("/grants/{}", held.grant_id);
-        leptos::html::a().href(address).child(whose(name)).into_any()
+        link("", &address, vec![whose(name)])
     };
     let mut more = vec![used(held.last_used_at)];
     if agent.is_some_and(|agent| !agent.active) {
@@ -61,7 +62,7 @@ fn line(detail: &GrantDetail, held: &GrantCard, changed: Callback<GrantCard>) ->
     ];
     // The page's own grant has its button beside its facts.
     if held.grant_id != detail.grant.grant_id {
-        parts.push(view! { <RevokeButton grant=held.clone() on_ended=changed /> }.into_any());
+        parts.push(revoke_button(held.clone(), Some(changed)));
     }
     Some(tag("li", if over { "person over" } else { "person" }, parts))
 }

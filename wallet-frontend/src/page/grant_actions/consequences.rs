@@ -17,7 +17,7 @@ use crate::{
 
 /// A sentence each, the most important one first.
 pub fn consequences(grant: &GrantCard, all: Option<&Overview>) -> Vec<String> {
-    let cast = Cast(all);
+    let cast = Cast(all, &[]);
     let app = cast.app(Some(grant.app_id));
     let provider = visible_line(&grant.provider_name);
     let account = grant.account.as_ref().map(|account| visible_line(&account.identifier));

@@ -1,38 +1,38 @@
 //! An id, with a button that copies it.
 
 use js_sys::Reflect;
-use leptos::{html, prelude::*, task::spawn_local};
-use wasm_bindgen::JsValue;
+use leptos::{prelude::*, task::spawn_local};
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
+use web_sys::Element;
 
-use crate::{
-    text::grant as words,
-    ui::{Button, Kind},
-};
+use crate::{page::plain::el, text::grant as words, ui::Kind};
 
 /// Where the browser does not let the page copy, it selects the id, so that the keyboard's own copy takes it.
-#[component]
-pub fn CopyId(#[prop(into)] id: String) -> impl IntoView {
-    let place = NodeRef::<html::Code>::new();
-    let said = RwSignal::new("");
-    let text = id.clone();
-    let copy = Callback::new(move |()| {
-        let text = text.clone();
-        spawn_local(async move {
-            let done = write(&text).await;
-            if !done && let Some(place) = place.get_untracked() {
-                select(&place);
+pub fn copy_id(id: &str) -> AnyView {
+    let said = RwSignal::new(String::new());
+    let code = el("code", "copy-id").text(id).view();
+    let button = el("button", Kind::Text.class())
+        .set("type", "button")
+        .set("aria-label", words::COPY_ID)
+        .text(words::COPY)
+        .on("click", move |event| {
+            let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+            let code = target.and_then(|it| it.closest(".copy").ok()??.query_selector(".copy-id").ok()?);
+            if let Some(code) = code {
+                spawn_local(copy(code, said));
             }
-            said.try_set(if done { words::COPIED } else { words::SELECTED });
         });
-    });
-    view! {
-        <span class="copy">
-            <code class="copy-id" node_ref=place>{id}</code>
-            <Button kind=Kind::Text label={words::COPY_ID} on_press=copy>{words::COPY}</Button>
-            <span class="copy-said" role="status">{move || said.get()}</span>
-        </span>
+    let status = el("span", "copy-said").set("role", "status").says(move || said.get());
+    el("span", "copy").add(code).add(button.view()).add(status.view()).view()
+}
+
+async fn copy(code: Element, said: RwSignal<String>) {
+    let done = write(&code.text_content().unwrap_or_default()).await;
+    if !done {
+        select(&code);
     }
+    said.try_set(if done { words::COPIED } else { words::SELECTED }.to_owned());
 }
 
 async fn write(text: &str) -> bool {
@@ -43,7 +43,7 @@ async fn write(text: &str) -> bool {
     there && JsFuture::from(navigator.clipboard().write_text(text)).await.is_ok()
 }
 
-fn select(place: &web_sys::HtmlElement) {
+fn select(place: &Element) {
     if let Ok(Some(selection)) = window().get_selection() {
         let _ = selection.select_all_children(place);
     }

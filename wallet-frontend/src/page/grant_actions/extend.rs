@@ -1,11 +1,19 @@
 //! Giving a grant more time.
 
-use alter_api_types::Timestamp;
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
 use alter_api_types::{
+    GrantId, Timestamp,
     portal::GrantStatus,
     wallet::{ExtendRequest, GrantCard},
 };
-use leptos::{ev, html, prelude::*, task::spawn_local};
+use leptos::{prelude::*, task::spawn_local};
+use send_wrapper::SendWrapper;
+use wasm_bindgen::JsCast;
+use web_sys::{Event, HtmlInputElement};
 
 use super::more_time::{Offer, at_end_of_day, offers};
 use crate::{
@@ -13,50 +21,61 @@ use crate::{
     format,
     page::{
         activity::day::Day,
-        plain::{live, nothing, say, tag},
+        plain::{El, el, live, nothing, say, tag},
     },
-    state::{use_clock, use_overview},
+    state::{Clock, use_clock, use_overview},
     text::{self, grant as words, record::fill},
     ui::{Button, Dialog, ErrorBox, Kind, next_id, use_toast},
     visible::visible_line,
 };
 
-/// Nothing where the expiry is not the user's to change. `on_extended` gets the grant as it is then.
-#[component]
-pub fn ExtendButton(
-    grant: GrantCard,
-    #[prop(optional)] on_extended: Option<Callback<GrantCard>>,
-) -> impl IntoView {
-    let in_force = grant.expires_at;
+struct Extending {
+    id: GrantId,
+    in_force: Timestamp,
+    most: Timestamp,
+    clock: Clock,
+    offered: RefCell<Vec<(Offer, Timestamp)>>,
+    /// One of those; otherwise the user's own day.
+    chosen: Cell<Option<usize>>,
+    own: Cell<Option<Day>>,
+    /// Whether what is chosen can be sent.
+    ready: RwSignal<bool>,
+}
+
+/// Nothing where the expiry is not the user's to change. `on_extended` is told when it is another one.
+pub fn extend_button(grant: GrantCard, on_extended: Option<Callback<()>>) -> AnyView {
     let most = grant.extendable_to.filter(|_| grant.status != GrantStatus::Revoked);
-    let (Some(most), Some(in_force)) = (most, in_force) else { return nothing() };
+    let (Some(most), Some(in_force)) = (most, grant.expires_at) else { return nothing() };
     if most <= in_force {
         return nothing();
     }
-    let (overview, clock, toast) = (use_overview(), use_clock(), use_toast());
+    let (overview, toast) = (use_overview(), use_toast());
     let open = RwSignal::new(false);
     let busy = RwSignal::new(false);
     let failed = RwSignal::new(None::<ApiError>);
-    let offered = RwSignal::new(Vec::<(Offer, Timestamp)>::new());
-    let chosen = RwSignal::new(None::<usize>);
-    let own = RwSignal::new(None::<Day>);
-    let id = grant.grant_id;
+    let ready = RwSignal::new(false);
+    let extending = Extending {
+        id: grant.grant_id,
+        in_force,
+        most,
+        clock: use_clock(),
+        offered: RefCell::default(),
+        chosen: Cell::default(),
+        own: Cell::default(),
+        ready,
+    };
+    // The page has one thread.
+    let extending = SendWrapper::new(Rc::new(extending));
     let provider = visible_line(&grant.provider_name);
     let title = fill(words::EXTEND_TITLE, &[("provider", &provider)]);
     let label = fill(words::EXTEND_OF, &[("provider", &provider)]);
 
-    let until = move || match chosen.get() {
-        Some(index) => offered.with(|all| all.get(index).map(|(_, at)| *at)),
-        None => {
-            let next = own.get()?.plus(1).begins()?;
-            at_end_of_day(next, clock.now(), in_force, most)
-        }
-    };
-    let ready = Memo::new(move |_| until().is_some());
+    let sent = extending.clone();
     let extend = Callback::new(move |()| {
-        let Some(expires_at) = untrack(until).filter(|_| !busy.get_untracked()) else { return };
+        let Some(expires_at) = sent.until().filter(|_| !busy.get_untracked()) else { return };
         busy.set(true);
         failed.set(None);
+        let id = sent.id;
         spawn_local(async move {
             let answer = api::extend(id, &ExtendRequest { expires_at }).await;
             busy.try_set(false);
@@ -67,33 +86,24 @@ pub fn ExtendButton(
                     toast.good(fill(words::EXTENDED_TO, &[("date", &format::date_time(at))]));
                     overview.changed(&card);
                     if let Some(on_extended) = on_extended {
-                        on_extended.try_run(card);
+                        on_extended.try_run(());
                     }
                 }
                 Err(error) => {
-                    failed.try_set(Some(error));
+                    failed.try_set(Some(ApiError { retry: false, ..error }));
                 }
             }
         });
     });
-    let show = move |()| {
-        let offers = offers(clock.second(), in_force, most);
-        chosen.set(if offers.is_empty() { None } else { Some(0) });
-        offered.set(offers);
-        own.set(None);
+    let shown = extending.clone();
+    let show = Callback::new(move |()| {
+        shown.begin();
         failed.set(None);
         open.set(true);
-    };
-    let group = StoredValue::new(next_id());
+    });
     let content = move || {
-        let choices = live(move || {
-            let offers = offered.get().into_iter().enumerate();
-            offers.map(|(index, (offer, at))| line(group, chosen, index, offer, at)).collect_view().into_any()
-        });
-        let until =
-            vec![say("legend", "", words::UNTIL), choices, own_day(group, chosen, own, in_force, most)];
         let problem = live(move || match failed.get() {
-            Some(error) => view! { <ErrorBox error=ApiError { retry: false, ..error } /> }.into_any(),
+            Some(error) => view! { <ErrorBox error /> }.into_any(),
             None => nothing(),
         });
         let unready = Signal::derive(move || !ready.get());
@@ -104,79 +114,91 @@ pub fn ExtendButton(
         };
         vec![
             say("p", "dialog-lede", fill(words::EXTEND_LEDE, &[("date", &format::date_time(in_force))])),
-            tag("fieldset", "offers", until),
+            choices(&extending),
             problem,
             tag("div", "dialog-actions", vec![cancel.into_any(), go.into_any()]),
         ]
         .into_any()
     };
-    let button = view! { <Button label={label} on_press=Callback::new(show)>{words::EXTEND}</Button> };
+    let button = view! { <Button label={label} on_press=show>{words::EXTEND}</Button> };
     let dialog = view! { <Dialog open title={title} locked=busy>{content()}</Dialog> };
     vec![button.into_any(), dialog.into_any()].into_any()
 }
 
-/// One of the times that are offered.
-fn line(
-    group: StoredValue<String>,
-    chosen: RwSignal<Option<usize>>,
-    index: usize,
-    offer: Offer,
-    at: Timestamp,
-) -> AnyView {
-    let content = vec![
-        radio(group, chosen, Some(index), Callback::new(|()| ())),
-        say("span", "", offer_words(offer)),
-        say("span", "offer-date", format::date(at)),
-    ];
-    tag("label", "offer", content)
+impl Extending {
+    fn begin(&self) {
+        let offers = offers(untrack(|| self.clock.second()), self.in_force, self.most);
+        self.own.set(None);
+        let first = if offers.is_empty() { None } else { Some(0) };
+        self.offered.replace(offers);
+        self.choose(first);
+    }
+
+    fn choose(&self, chosen: Option<usize>) {
+        self.chosen.set(chosen);
+        self.ready.set(self.until().is_some());
+    }
+
+    /// What is chosen, if it is an extension.
+    fn until(&self) -> Option<Timestamp> {
+        match self.chosen.get() {
+            Some(index) => self.offered.borrow().get(index).map(|(_, at)| *at),
+            None => {
+                let next = self.own.get()?.plus(1).begins()?;
+                at_end_of_day(next, untrack(|| self.clock.now()), self.in_force, self.most)
+            }
+        }
+    }
 }
 
-/// A day of the user's own choice.
-fn own_day(
-    group: StoredValue<String>,
-    chosen: RwSignal<Option<usize>>,
-    own: RwSignal<Option<Day>>,
-    in_force: Timestamp,
-    most: Timestamp,
-) -> AnyView {
-    let field = NodeRef::<html::Input>::new();
-    let enter = Callback::new(move |()| {
-        if let Some(field) = field.get_untracked() {
+/// The times that are offered, and a day of the user's own choice.
+fn choices(extending: &Rc<Extending>) -> AnyView {
+    let group = next_id();
+    let mut lines = vec![say("legend", "", words::UNTIL)];
+    for (index, (offer, at)) in extending.offered.borrow().iter().enumerate() {
+        let content = vec![
+            radio(extending, &group, Some(index)).view(),
+            say("span", "", offer_words(*offer)),
+            say("span", "offer-date", format::date(*at)),
+        ];
+        lines.push(tag("label", "offer", content));
+    }
+    let entered = Rc::clone(extending);
+    let day = el("input", "")
+        .set("type", "date")
+        .set("aria-label", words::OWN_DAY)
+        .set("min", &Day::of(extending.in_force).text())
+        .set("max", &Day::of(extending.most).text())
+        .on("input", move |event| {
+            if let Some(radio) = beside(&event, "radio") {
+                radio.set_checked(true);
+            }
+            entered.own.set(Day::parse(&event_target_value(&event)));
+            entered.choose(None);
+        });
+    let own = radio(extending, &group, None).on("change", |event| {
+        if let Some(field) = beside(&event, "date") {
             let _ = field.focus();
         }
     });
-    let day = html::input()
-        .r#type("date")
-        .node_ref(field)
-        .aria_label(words::OWN_DAY)
-        .min(Day::of(in_force).text())
-        .max(Day::of(most).text())
-        .on(ev::input, move |event| {
-            chosen.set(None);
-            own.set(Day::parse(&event_target_value(&event)));
-        });
-    tag(
-        "label",
-        "offer",
-        vec![radio(group, chosen, None, enter), say("span", "", words::OWN_DAY), day.into_any()],
-    )
+    lines.push(tag("label", "offer", vec![own.view(), say("span", "", words::OWN_DAY), day.view()]));
+    tag("fieldset", "offers", lines)
 }
 
-fn radio(
-    group: StoredValue<String>,
-    chosen: RwSignal<Option<usize>>,
-    index: Option<usize>,
-    then: Callback<()>,
-) -> AnyView {
-    html::input()
-        .r#type("radio")
-        .name(group.get_value())
-        .prop("checked", move || chosen.get() == index)
-        .on(ev::change, move |_| {
-            chosen.set(index);
-            then.run(());
-        })
-        .into_any()
+fn radio(extending: &Rc<Extending>, group: &str, index: Option<usize>) -> El {
+    let chosen = Rc::clone(extending);
+    let radio = el("input", "").set("type", "radio").set("name", group).on("change", move |_| {
+        chosen.choose(index);
+    });
+    radio.element().unchecked_into::<HtmlInputElement>().set_checked(extending.chosen.get() == index);
+    radio
+}
+
+/// The other field of the line that an event is about.
+fn beside(event: &Event, kind: &str) -> Option<HtmlInputElement> {
+    let field = event.target()?.dyn_into::<HtmlInputElement>().ok()?;
+    let line = field.closest(".offer").ok()??;
+    line.query_selector(&format!("[type={kind}]")).ok()?.map(JsCast::unchecked_into)
 }
 
 fn offer_words(offer: Offer) -> String {

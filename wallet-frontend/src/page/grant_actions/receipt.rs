@@ -7,11 +7,11 @@ use alter_api_types::{
     portal::{GrantKind, RevocationStatus},
     wallet::{Ended, GrantCard},
 };
-use leptos::{html, prelude::*, task::spawn_local};
+use leptos::{prelude::*, task::spawn_local};
 
 use crate::{
     api, format,
-    page::plain::{fact, live, nothing, say, tag, words},
+    page::plain::{el, fact, nothing, say, tag, words},
     text::{grant as text, record::fill, surface},
     ui::Moment,
     visible::{visible, visible_line},
@@ -21,48 +21,42 @@ use crate::{
 const ASK_AFTER: [u64; 6] = [1, 2, 4, 8, 15, 30];
 
 /// `with_it`: how many agents' grants ended with it, where that is known.
-#[component]
-pub fn Receipt(grant: GrantCard, #[prop(optional)] with_it: usize) -> AnyView {
-    let pending = told(&grant) == Some(RevocationStatus::Pending);
-    let shown = RwSignal::new(grant.clone());
-    if pending {
-        follow(grant.grant_id, shown);
-    }
-    let Some(ended) = grant.ended.clone() else { return nothing() };
+pub fn receipt(grant: &GrantCard, with_it: usize) -> AnyView {
+    let Some(ended) = &grant.ended else { return nothing() };
     let when = vec![view! { <Moment at=ended.at /> }.into_any(), words(" "), words(surface(ended.from))];
-    let mut facts = vec![fact(text::ENDED_AT, when), fact(text::TOKENS, vec![words(tokens(&grant, &ended))])];
+    let mut facts = vec![fact(text::ENDED_AT, when), fact(text::TOKENS, vec![words(tokens(grant, ended))])];
     if ended.provider_revocation.is_some() {
-        let told = live(move || words(shown.with(provider_words)));
-        let told = html::span().aria_live("polite").child(told).into_any();
-        facts.push(fact(text::PROVIDER, vec![told]));
+        let shown = RwSignal::new(provider_words(grant));
+        if told(grant) == Some(RevocationStatus::Pending) {
+            spawn_local(follow(grant.grant_id, shown));
+        }
+        let told = el("span", "").set("aria-live", "polite").says(move || shown.get());
+        facts.push(fact(text::PROVIDER, vec![told.view()]));
     }
     if with_it > 0 {
         let ended = fill(text::AGENTS_ENDED, &[("n", &format::number(with_it as u64))]);
         facts.push(fact(text::AGENTS, vec![words(ended)]));
     }
-    if let Some(reason) = ended.reason {
-        facts.push(fact(text::REASON, vec![say("bdi", "words", visible(&reason))]));
+    if let Some(reason) = &ended.reason {
+        facts.push(fact(text::REASON, vec![say("bdi", "words", visible(reason))]));
     }
     tag("dl", "sheet receipt", facts)
 }
 
 /// Asks until the provider was told, or it is clear that it takes longer.
-fn follow(id: GrantId, shown: RwSignal<GrantCard>) {
-    spawn_local(async move {
-        for seconds in ASK_AFTER {
-            pause(seconds).await;
-            if shown.is_disposed() {
+async fn follow(id: GrantId, shown: RwSignal<String>) {
+    for seconds in ASK_AFTER {
+        pause(seconds).await;
+        if shown.is_disposed() {
+            return;
+        }
+        if let Ok(detail) = api::grant(id).await {
+            shown.try_set(provider_words(&detail.grant));
+            if told(&detail.grant) != Some(RevocationStatus::Pending) {
                 return;
             }
-            if let Ok(detail) = api::grant(id).await {
-                let over = told(&detail.grant) != Some(RevocationStatus::Pending);
-                shown.try_set(detail.grant);
-                if over {
-                    return;
-                }
-            }
         }
-    });
+    }
 }
 
 async fn pause(seconds: u64) {
