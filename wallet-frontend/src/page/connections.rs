@@ -123,7 +123,7 @@ fn all() -> AnyView {
             view! { <Empty title body>{clear}</Empty> }.into_any()
         }),
         live(move || {
-            names.track();
+            names.get();
             let sections = untrack(|| shown.sections());
             sections.into_iter().map(|section| provider(&shown, section)).collect::<Vec<_>>().into_any()
         }),

@@ -44,7 +44,7 @@ pub fn SignIn() -> AnyView {
         });
     });
     watch(move || {
-        wanted.track();
+        wanted.get();
         ask.run(());
     });
     let notice = live(move || {

@@ -228,7 +228,8 @@ pub fn watch(act: impl FnMut() + 'static) {
     Effect::new(act);
 }
 
-/// A text that is worked out once for all who read it, and told only when it has become another one.
+/// A text that is worked out once for all who read it, and told only when it has become another one. Whoever wants to be told
+/// has to read it: before it was read for the first time, it does not know what it is made of.
 pub fn told(text: impl Fn() -> String + Send + Sync + 'static) -> Memo<String> {
     let text: Box<dyn Fn() -> String + Send + Sync> = Box::new(text);
     Memo::new(move |_| text())

@@ -44,7 +44,7 @@ pub fn grant_row(shown: Shown, id: GrantId, names_provider: bool) -> AnyView {
         row.with(|row| row.as_ref().map(able).unwrap_or_default())
     });
     let actions = live(move || {
-        able.track();
+        able.get();
         let Some(row) = row.get_untracked() else { return nothing() };
         let grant = row.grant;
         vec![extend_button(grant.clone(), None), revoke_button(grant, None)].into_any()
