@@ -40,6 +40,10 @@ pub fn keep(kept: Kept) {
 
 /// What was kept of this query, if the page is shown because one went back to it and not because one asked for it.
 pub fn take(query: &ActivityQuery) -> Option<Kept> {
+    if query.grant_id.is_some() {
+        // A grant's own history, from which one goes back to what is kept.
+        return None;
+    }
     let now = js_sys::Date::now();
     let stepped = STEPPED.get().is_some_and(|at| now - at < STEP_MS);
     let (at, kept) = KEPT.take()?;
