@@ -18,7 +18,7 @@ use alter_domain::{
         CallService, Refresher, Relations, Revoker,
         connect::{ConnectService, PublicUrl, UnderWay},
         identity::{IdentityService, WebhookService},
-        wallet::{RateLimit, WalletService},
+        wallet::{Exports, RateLimit, WalletService},
     },
     oidc::IdentityKeys,
     port::{Clock as _, HttpClient, ManualClock, NonceStore, Rng, SystemRng, Table, TableNonces},
@@ -285,7 +285,7 @@ impl TestVault {
             RevokeState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let webhooks = WebhookService { identity, secrets: WebhookSecrets::new(self.data_keys.clone()) };
         let url = self.public_url.clone();
-        let wallet = WalletService { ports: ports.clone(), url, limit };
+        let wallet = WalletService { ports: ports.clone(), url, limit, exports: Exports::default() };
         let routes = Router::new()
             .merge(alter_proxy::router(proxy))
             .merge(alter_grants::router(grants))

@@ -93,14 +93,17 @@ pub(crate) async fn counts(
     Ok(Json(ActivityCounts { buckets: buckets.collect(), next_cursor: counted.next }))
 }
 
-/// As CSV or JSON lines, at most 100,000 rows.
+/// As CSV or JSON lines, at most 100,000 rows; one at a time.
 pub(crate) async fn export(
     State(service): State<Arc<WalletService>>,
     reader: Reader,
     Asked { filter, cursor, format, .. }: Asked,
 ) -> Result<Response> {
-    let scope = service.record_of(&reader.0.session, filter.grant_id).await?;
-    audit::stream_of(&service.ports, scope, filter, cursor, (format, "wallet-activity")).await
+    let session = &reader.0.session;
+    let permit = service.exports.begin(session.user_id)?;
+    let scope = service.record_of(session, filter.grant_id).await?;
+    let file = (format, "wallet-activity");
+    audit::stream_of(&service.ports, scope, filter, cursor, file, Some(permit)).await
 }
 
 async fn scope(service: &WalletService, Reader(signed_in): &Reader, asked: &Asked) -> Result<AuditScope> {

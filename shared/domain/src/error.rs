@@ -85,7 +85,7 @@ pub enum Error {
     WalletSessionRequired,
     #[error("The request does not come from the Wallet's own page.")]
     CsrfFailed,
-    #[error("Too many requests from this address. Try again in a moment.")]
+    #[error("Too many requests. Try again in a moment.")]
     TooManyRequests {
         /// Seconds until the next one is welcome.
         retry_after: u32,

@@ -12,6 +12,7 @@ mod activity;
 mod attacks;
 mod bounds;
 mod busy;
+mod exports;
 mod extend;
 mod first;
 mod holdings;

@@ -23,7 +23,7 @@ use alter_domain::{
         connect::{ConnectService, PublicUrl, UnderWay},
         identity::{IdentityService, WebhookService},
         install,
-        wallet::{RateLimit, WalletService},
+        wallet::{Exports, RateLimit, WalletService},
     },
     oidc::IdentityKeys,
     port::{Clock, HttpClient, Record, Rng, SystemClock, SystemRng, Table},
@@ -70,6 +70,7 @@ pub(super) struct Vault {
     under_way: UnderWay,
     /// One for the process, whichever of its threads a visitor comes to.
     limit: RateLimit,
+    exports: Exports,
     site: Arc<Site>,
 }
 
@@ -118,6 +119,7 @@ impl Vault {
             identity_keys: Arc::new(IdentityKeys::new(VERIFIED_TOKENS)),
             under_way: UnderWay::default(),
             limit: RateLimit::default(),
+            exports: Exports::default(),
             site,
         };
         let set_up = vault.set_up(options)?;
@@ -177,8 +179,12 @@ impl Vault {
         let revoke =
             RevokeState { ports: ports.clone(), signing: signing.clone(), identity: identity.clone() };
         let webhooks = WebhookService { identity, secrets: WebhookSecrets::new(self.data_keys.clone()) };
-        let wallet =
-            WalletService { ports: ports.clone(), url: public_url.clone(), limit: self.limit.clone() };
+        let wallet = WalletService {
+            ports: ports.clone(),
+            url: public_url.clone(),
+            limit: self.limit.clone(),
+            exports: self.exports.clone(),
+        };
         let routes = Router::new()
             .merge(alter_proxy::router(ProxyState::new(calls)))
             .merge(alter_grants::router(grants))

@@ -38,6 +38,8 @@ pub struct AuditPage {
     pub events: Vec<AuditEvent>,
     /// Give it back for the rows that follow. Present after a short or empty page too.
     pub next: Option<String>,
+    /// How many rows were looked at for it.
+    pub examined: usize,
 }
 
 pub struct AuditRows<'a>(pub &'a dyn Table);
@@ -84,7 +86,6 @@ impl AuditRows<'_> {
         let narrows = filter.narrows();
         let mut span = bounds(filter, cursor, now)?;
         let mut page = AuditPage::default();
-        let mut examined = 0;
         // The less of what was read is shown, the more is read at a time.
         let mut at_least = if narrows { CHUNK.0 } else { 0 };
         while span.from < span.before {
@@ -93,7 +94,7 @@ impl AuditRows<'_> {
             let chunk = self.chunk(scope, filter, &span, want).await?;
             let exhausted = chunk.len() < want;
             for item in chunk {
-                examined += 1;
+                page.examined += 1;
                 let id = item.key.sort.clone();
                 if descending {
                     span.before.clone_from(&id);
@@ -107,7 +108,7 @@ impl AuditRows<'_> {
                         return Ok(page);
                     }
                 }
-                if examined >= MAX_EXAMINED {
+                if page.examined >= MAX_EXAMINED {
                     page.next = Some(id);
                     return Ok(page);
                 }

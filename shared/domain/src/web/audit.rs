@@ -1,5 +1,7 @@
 //! Reading the record: what the app's own audit routes and the portal's share.
 
+mod csv;
+
 use std::collections::VecDeque;
 
 use alter_api_types::audit::{AuditPage as PageView, AuditQuery, AuditRow};
@@ -11,8 +13,10 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, header};
 
+use self::csv::{COLUMNS, cells, csv_line};
 use crate::{
     error::{Error, Result},
+    flow::wallet::ExportPermit,
     model::{ActorKind, AuditEvent, EventKind, OutcomeKind, Principal, PrincipalType, Surface},
     repo::{AuditFilter, AuditRows, AuditScope, MAX_PAGE, Order},
     state::Ports,
@@ -20,6 +24,9 @@ use crate::{
 
 /// The most rows of one export.
 pub const MAX_EXPORT: usize = 100_000;
+/// How many rows one export examines for those that it sends: of an app's or organization's record, and of a person's. Whoever
+/// searches for what is hardly ever there names a span of time, too.
+const MAX_EXAMINED: (usize, usize) = (1_000_000, 200_000);
 const DEFAULT_LIMIT: usize = 100;
 
 /// One page of the record. All that was acknowledged before the query is in it, where the sink can promise that.
@@ -50,7 +57,7 @@ pub async fn rows(
 /// never taken for the whole.
 pub async fn export(ports: &Ports, scope: AuditScope, query: &AuditQuery) -> Result<Response> {
     let format = Format::parse(query.format.as_deref())?;
-    stream_of(ports, scope, filter(query)?, query.cursor.clone(), (format, "audit")).await
+    stream_of(ports, scope, filter(query)?, query.cursor.clone(), (format, "audit"), None).await
 }
 
 /// How an export is written.
@@ -71,13 +78,15 @@ impl Format {
     }
 }
 
-/// The same, for whoever has a filter of their own; `name` is the file's, without its extension.
+/// The same, for whoever has a filter of their own; `name` is the file's, without its extension. The permit, where one is needed,
+/// is given back when the stream ends.
 pub async fn stream_of(
     ports: &Ports,
     scope: AuditScope,
     filter: AuditFilter,
     cursor: Option<String>,
     (format, name): (Format, &str),
+    permit: Option<ExportPermit>,
 ) -> Result<Response> {
     // While there is still a status to say it with.
     AuditRows::check(&filter, cursor.as_deref(), ports.clock.now())?;
@@ -87,8 +96,18 @@ pub async fn stream_of(
     if csv {
         pending.push_back(Bytes::from(csv_line(&COLUMNS.map(str::to_owned))));
     }
-    let start =
-        Export { ports: ports.clone(), scope, filter, csv, cursor, left: MAX_EXPORT, pending, done: false };
+    let start = Export {
+        ports: ports.clone(),
+        unexamined: if matches!(scope, AuditScope::Person { .. }) { MAX_EXAMINED.1 } else { MAX_EXAMINED.0 },
+        scope,
+        filter,
+        csv,
+        cursor,
+        left: MAX_EXPORT,
+        pending,
+        done: false,
+        _permit: permit,
+    };
     let body = Body::from_stream(stream::try_unfold(start, Export::step));
     let (kind, extension) =
         if csv { ("text/csv; charset=utf-8", "csv") } else { ("application/jsonl", "jsonl") };
@@ -107,8 +126,11 @@ struct Export {
     csv: bool,
     cursor: Option<String>,
     left: usize,
+    /// How many rows may still be read.
+    unexamined: usize,
     pending: VecDeque<Bytes>,
     done: bool,
+    _permit: Option<ExportPermit>,
 }
 
 impl Export {
@@ -120,11 +142,15 @@ impl Export {
             if self.done || self.left == 0 {
                 return Ok(None);
             }
+            if self.unexamined == 0 {
+                return Err(Error::Internal("an export has examined as many rows as it may".to_owned()));
+            }
             let now = self.ports.clock.now();
             let rows = AuditRows(self.ports.table.as_ref());
             let want = self.left.min(MAX_PAGE);
             let page = rows.query(&self.scope, &self.filter, want, self.cursor.as_deref(), now).await?;
             self.left -= page.events.len().min(self.left);
+            self.unexamined = self.unexamined.saturating_sub(page.examined);
             // A page may be empty and more may follow; an ascending list always offers a cursor to come back with. The end
             // is where the cursor no longer moves.
             self.done = page.next.is_none() || page.next == self.cursor;
@@ -265,124 +291,5 @@ pub fn row(event: AuditEvent) -> AuditRow {
         traceparent: call.and_then(|call| call.traceparent.clone()),
         detail: event.detail,
         user_id: event.user_id,
-    }
-}
-
-const COLUMNS: [&str; 35] = [
-    "created_at",
-    "id",
-    "event",
-    "outcome",
-    "app_id",
-    "provider_id",
-    "actor_type",
-    "caller_key_prefix",
-    "caller",
-    "caller_type",
-    "agent_id",
-    "operator_token_id",
-    "ip",
-    "surface",
-    "principal_type",
-    "principal_user_id",
-    "principal_group_id",
-    "principal_agent_id",
-    "grant_id",
-    "grant_kind",
-    "grant_label",
-    "method",
-    "host",
-    "path",
-    "status",
-    "error_code",
-    "latency_ms",
-    "request_bytes",
-    "response_bytes",
-    "truncated",
-    "redacted",
-    "reason",
-    "context",
-    "detail",
-    "user_id",
-];
-
-fn cells(row: &AuditRow) -> [String; 35] {
-    fn text<T: ToString>(value: &Option<T>) -> String {
-        value.as_ref().map(ToString::to_string).unwrap_or_default()
-    }
-    let map = |map: &std::collections::BTreeMap<String, String>| {
-        if map.is_empty() { String::new() } else { serde_json::to_string(map).unwrap_or_default() }
-    };
-    [
-        row.created_at.to_string(),
-        row.id.to_string(),
-        row.event.clone(),
-        row.outcome.clone(),
-        text(&row.app_id),
-        text(&row.provider_id),
-        row.actor_type.clone(),
-        text(&row.caller_key_prefix),
-        text(&row.caller),
-        text(&row.caller_type),
-        text(&row.agent_id),
-        text(&row.operator_token_id),
-        text(&row.ip),
-        text(&row.surface),
-        text(&row.principal_type),
-        text(&row.principal_user_id),
-        text(&row.principal_group_id),
-        text(&row.principal_agent_id),
-        text(&row.grant_id),
-        text(&row.grant_kind),
-        text(&row.grant_label),
-        text(&row.method),
-        text(&row.host),
-        text(&row.path),
-        text(&row.status),
-        text(&row.error_code),
-        text(&row.latency_ms),
-        text(&row.request_bytes),
-        text(&row.response_bytes),
-        row.truncated.to_string(),
-        row.redacted.to_string(),
-        text(&row.reason),
-        map(&row.context),
-        map(&row.detail),
-        text(&row.user_id),
-    ]
-}
-
-/// One line of RFC 4180. A cell that a spreadsheet would take for a formula is led by an apostrophe.
-fn csv_line(cells: &[String]) -> Vec<u8> {
-    let mut line = String::new();
-    for (i, cell) in cells.iter().enumerate() {
-        if i > 0 {
-            line.push(',');
-        }
-        let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        let quoted = formula || cell.contains(['"', ',', '\n', '\r']);
-        if quoted {
-            line.push('"');
-        }
-        if formula {
-            line.push('\'');
-        }
-        line.push_str(&cell.replace('"', "\"\""));
-        if quoted {
-            line.push('"');
-        }
-    }
-    line.push_str("\r\n");
-    line.into_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn csv_quotes_and_disarms_formulas() {
-        let line = csv_line(&["plain".into(), "a,\"b\"\n".into(), "=1+1".into(), String::new()]);
-        assert_eq!(String::from_utf8(line).unwrap(), "plain,\"a,\"\"b\"\"\n\",\"'=1+1\",\r\n");
     }
 }

@@ -3,6 +3,7 @@
 
 mod card;
 mod cookie;
+mod exports;
 mod extend;
 mod held;
 mod history;
@@ -20,6 +21,7 @@ mod state;
 
 pub use card::{app_card, logo_path};
 pub use cookie::WalletCookie;
+pub use exports::{ExportPermit, Exports};
 pub use held::{Held, Holder};
 pub use holdings::{Holding, Holdings, MAX_HELD};
 pub use limit::{Pace, RateLimit};
@@ -39,4 +41,6 @@ pub struct WalletService {
     pub url: PublicUrl,
     /// How often one address may look at what everybody may see. One for the process.
     pub limit: RateLimit,
+    /// Whose exports are under way. One for the process.
+    pub exports: Exports,
 }
