@@ -196,6 +196,24 @@ async fn an_identity_provider_that_is_gone_or_another_ends_it() {
     ended(&world.alice).await;
 }
 
+#[tokio::test]
+async fn a_client_that_is_gone_or_an_identity_provider_that_was_added_again_ends_it() {
+    let world = World::new().await;
+    let mut client = None;
+    world.app.change_identity_provider(|idp| client = idp.client.take()).await;
+    ended(&world.alice).await;
+
+    let world = World::new().await;
+    let admin = world.app.vault.operator(world.app.org, Permission::Admin).await;
+    let path = format!("/portal/v1/apps/{}/identity-provider", world.app.id);
+    assert!(admin.send("DELETE", &path, None).await.status.is_success());
+    world.app.vault.clock.advance(1);
+    world.app.signs_in_at(&world.idp).await;
+    ended(&world.alice).await;
+    world.app.vault.clock.advance(1);
+    world.person("alice").await.get(SESSION).await.ok();
+}
+
 /// An email address may be given to somebody else, whom it then is all about. Entra ID's object id never is, but `sub` is another one
 /// for each application there: what an app shows of a user does not sign them out.
 #[tokio::test]

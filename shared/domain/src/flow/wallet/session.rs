@@ -54,6 +54,10 @@ impl WalletService {
         if !cookie.is_of(known) || known.idp_id != idp.value.id || !known.is_alive(now) {
             return Err(Error::WalletSessionRequired);
         }
+        // What the sign-in went by is there no more, or was added again by somebody who may mean other people.
+        if idp.value.client.is_none() || idp.value.created_at > known.created_at {
+            return Err(Error::WalletSessionRequired);
+        }
         // A name that the app tells its users apart by was given to somebody else: the user is theirs by now. Where a name is one
         // person's for good, a `sub` may well be another one for each application.
         if user.value.sub != known.sub && user.value.identity.claim != OBJECT_ID {
