@@ -50,6 +50,7 @@ export function data(mode, rows) {
             idle_seconds: 8 * 3600,
         },
         overview: () => ({
+            user_id: uuid(0x77),
             apps,
             agents,
             grants: state.grants,

@@ -176,6 +176,7 @@ mod tests {
             branding: Default::default(),
         };
         Overview {
+            user_id: APP.parse().unwrap(),
             apps: vec![app],
             agents: vec![],
             grants,

@@ -74,6 +74,7 @@ pub fn signed_out(it: &Json<'_>) -> Read<SignedOut> {
 
 pub fn overview(it: &Json<'_>) -> Read<Overview> {
     Ok(Overview {
+        user_id: it.parsed("user_id")?,
         apps: it.list("apps", app)?,
         agents: it.list("agents", agent)?,
         grants: it.list("grants", grant)?,

@@ -21,7 +21,8 @@ pub(crate) async fn overview(
     Reader(who): Reader,
 ) -> Result<Json<Overview>> {
     let holdings = service.holdings(&who).await?;
-    Ok(Json(view::overview(&service.url, holdings, service.ports.clock.now())))
+    let (user, now) = (who.session.user_id, service.ports.clock.now());
+    Ok(Json(view::overview(&service.url, user, holdings, now)))
 }
 
 /// One grant. What is not the user's does not exist for them.

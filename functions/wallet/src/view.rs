@@ -1,8 +1,12 @@
 //! From the domain's values to what the page shows. Names, labels, accounts, scopes and reasons are passed on word for word: the
 //! page shows them as text.
 
-use alter_api_types::wallet::{
-    Account, AgentCard, Ended, GrantCard, GrantDetail, Holder, Overview, Reconnect, RevokeReceipt, ScopeCard,
+use alter_api_types::{
+    UserId,
+    wallet::{
+        Account, AgentCard, Ended, GrantCard, GrantDetail, Holder, Overview, Reconnect, RevokeReceipt,
+        ScopeCard,
+    },
 };
 use alter_domain::{
     flow::{
@@ -14,8 +18,9 @@ use alter_domain::{
 };
 use jiff::Timestamp;
 
-pub(crate) fn overview(url: &PublicUrl, holdings: Holdings, now: Timestamp) -> Overview {
+pub(crate) fn overview(url: &PublicUrl, user_id: UserId, holdings: Holdings, now: Timestamp) -> Overview {
     Overview {
+        user_id,
         apps: holdings.apps.iter().map(|app| app_card(url, app)).collect(),
         agents: holdings.agents.into_iter().map(agent).collect(),
         grants: holdings.grants.into_iter().map(|held| grant(held, now)).collect(),

@@ -90,6 +90,8 @@ pub struct Branding {
 /// `GET /wallet/api/overview`: every grant of the user's over all apps, with what it takes to show them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Overview {
+    /// Whose it is: another page of the same browser may have signed in as somebody else.
+    pub user_id: UserId,
     /// Apps with at least one grant below, by name.
     pub apps: Vec<AppCard>,
     /// Agents that occur below.

@@ -97,8 +97,12 @@ async fn b025_another_organization_that_names_the_user_puts_nothing_before_them(
     let host = stage.upstream.host();
     let secret = elsewhere.secret(SecretSpec::bearer("bait", "token-0123456789", host)).await;
     let bait = elsewhere.grant(&secret, GrantSpec::of_user(alice.user, "Your bank: call us")).await;
-    assert!(stage.reach(alice.user).await.contains(&elsewhere.id), "it stands where the Wallet looks");
+    assert!(!stage.reach(alice.user).await.contains(&elsewhere.id), "nothing is written to her");
+    // One that was written before that was so.
+    let ports = stage.vault.calm();
+    ports.table.transact(vec![Users::reach_op(alice.user, elsewhere.id).unwrap()]).await.unwrap();
     let overview = alice.overview().await;
+    assert_eq!(overview["user_id"], json!(alice.user), "it says whose it is");
     assert_eq!(ids(overview["grants"].as_array().unwrap()), texts(&[own]));
     assert!(!overview.to_string().contains(&elsewhere.id.to_string()), "{overview}");
     let path = format!("/wallet/api/grants/{bait}");

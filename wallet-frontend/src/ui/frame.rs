@@ -79,9 +79,13 @@ fn look_again() {
     let (session, overview, clock) = (use_session(), use_overview(), use_clock());
     let mut person = None;
     watch(move || {
-        let Some(now) = session.ok().map(|session| session.user_id) else { return };
-        if person.replace(now).is_some_and(|before| before != now) {
-            let _ = window().location().reload();
+        let signed_in = session.ok().map(|session| session.user_id);
+        // A page that opens asks for this alone: it may be another person's than the name above it.
+        let shown = overview.ok().map(|overview| overview.user_id);
+        for now in [signed_in, shown].into_iter().flatten() {
+            if person.replace(now).is_some_and(|before| before != now) {
+                let _ = window().location().reload();
+            }
         }
     });
     watch(move || {

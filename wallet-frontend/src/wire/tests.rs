@@ -102,6 +102,7 @@ fn every_answer_is_read_as_the_server_means_it() {
     let now = at(1_763_000_123);
     round(
         &Overview {
+            user_id: id(),
             apps: vec![an_app()],
             agents: vec![an_agent()],
             grants: vec![bare(), full()],

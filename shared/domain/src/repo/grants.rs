@@ -77,14 +77,14 @@ impl Grants<'_> {
 
     /// Creates a grant on a managed secret and takes its label among its siblings, or neither. The secret must still be there. Its slug
     /// tells: it lives as long and is never written again, so that replacing the value meanwhile is no conflict. `admitted` is a
-    /// condition on whom the grant is for.
+    /// condition on whom the grant is for; a user without one is nobody whom the app's organization knows.
     pub async fn create(&self, grant: &Grant, admitted: Option<Op>) -> Result<()> {
         let slug = keyspace::secret_slug(grant.app_id, &grant.provider_id);
         let item = self.0.get(TableName::Main, &slug).await?.ok_or(Error::NotFound("managed secret"))?;
         if Some(decode::<SecretId>(&item)?) != grant.source.secret_id() {
             return Err(Error::NotFound("managed secret"));
         }
-        let mut ops = Self::create_ops(grant)?;
+        let mut ops = Self::ops_of(grant, admitted.is_some())?;
         ops.push(Op::Check { table: TableName::Main, key: slug, expect: Expect::Version(item.version) });
         ops.extend(admitted);
         match (self.0.transact(ops).await, &grant.label) {
@@ -104,14 +104,19 @@ impl Grants<'_> {
     /// The writes that create a grant and take its label, and by which a user's Wallet finds it; whoever transacts them answers for
     /// the secret being there.
     pub fn create_ops(grant: &Grant) -> Result<Vec<Op>> {
+        Self::ops_of(grant, true)
+    }
+
+    /// The same. Into the Wallet of a user whom the app's organization does not know, an app writes nothing: it may be somebody else's.
+    pub(super) fn ops_of(grant: &Grant, is_known: bool) -> Result<Vec<Op>> {
         let mut ops =
             vec![Op::Put { table: TableName::Main, item: Self::item(grant)?, expect: Expect::Absent }];
         if let Some(label) = &grant.label {
             let item = Item::new(keyspace::grant_label(grant.credential_id, label), encode(&grant.id)?);
             ops.push(Op::Put { table: TableName::Main, item, expect: Expect::Absent });
         }
-        if let Principal::User { user_id } = grant.principal {
-            ops.push(Users::reach_op(user_id, grant.app_id)?);
+        if let (Principal::User { user_id }, true) = (&grant.principal, is_known) {
+            ops.push(Users::reach_op(*user_id, grant.app_id)?);
         }
         ops.extend(Self::end_op(grant)?);
         Ok(ops)

@@ -58,7 +58,7 @@ impl ManagedSecrets<'_> {
         // The label of the first grant on a new credential cannot be taken.
         let mut admitted = None;
         if let Some((grant, condition)) = grant {
-            ops.extend(Grants::create_ops(grant)?);
+            ops.extend(Grants::ops_of(grant, condition.is_some())?);
             ops.extend(condition.cloned());
             admitted = condition;
         }

@@ -167,6 +167,7 @@ mod tests {
 
     fn overview() -> Overview {
         let overview = json!({
+            "user_id": APP,
             "apps": [{"app_id": APP, "name": "Acme", "description": null, "website_url": null, "branding": {}}],
             "agents": [{"agent_id": APP, "app_id": APP, "name": "helper", "display_name": "Tidy helper", "active": true}],
             "grants": [], "truncated": false, "pending_approvals": 0, "now": "2026-03-09T10:00:00Z",

@@ -91,6 +91,7 @@ mod tests {
 
     fn overview(grants: Vec<GrantCard>) -> Overview {
         let mut all: Overview = serde_json::from_value(json!({
+            "user_id": ID,
             "apps": [{"app_id": ID, "name": "Acme", "description": null, "website_url": null, "branding": {}}],
             "agents": [{"agent_id": OTHER, "app_id": ID, "name": "Tidy", "display_name": null, "active": true}],
             "grants": [], "truncated": false, "pending_approvals": 0, "now": "2026-03-09T10:00:00Z",
