@@ -123,6 +123,25 @@ test("b008 a suspended person is told so, and is back when they are", async () =
     });
 });
 
+test("a page that the browser kept and brings back starts anew", async () => {
+    const app = await stage.app({ name: "Shop" });
+    const { who } = await stage.holder([app]);
+    await stage.wallet(app, who, async (visit) => {
+        const { page } = visit;
+        const shown = (persisted) => page.evaluate((persisted) => {
+            window.kept = true;
+            dispatchEvent(new PageTransitionEvent("pageshow", { persisted }));
+            return document.querySelector("h1") !== null;
+        }, persisted);
+        await visit.heading("Apps");
+        assert.ok(await shown(false), "a page that is shown for the first time stays");
+        assert.ok(!(await shown(true)), "nothing of before is shown");
+        await page.waitForFunction(() => !window.kept);
+        await visit.heading("Apps");
+        assert.deepEqual(visit.complaints, []);
+    });
+});
+
 // The last one: afterwards the vault's clock is ahead.
 test("b018 a session that nobody uses is over, and the page says so", async () => {
     const app = await stage.app({ name: "Shop" });
