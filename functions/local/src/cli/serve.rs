@@ -16,7 +16,7 @@ use super::{
     output::Format,
     terminal::Style,
 };
-use crate::server::{self, ServeError, ServeOptions};
+use crate::server::{self, ServeError, ServeOptions, TrustedProxy};
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
@@ -28,7 +28,8 @@ Examples:
 An empty data directory is set up at the first start: a key file, an empty store, and an operator
 token in a file that only you can read. Whoever has the whole directory has everything: keep it,
 and back it up, as one.
-The vault speaks plain HTTP; put a TLS proxy in front of it before others use it.")]
+The vault speaks plain HTTP; put a TLS proxy in front of it before others use it, and name it with
+--trusted-proxy: otherwise everybody has its address, and shares its limits.")]
 pub(crate) struct ServeArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8420", value_name = "ADDRESS")]
@@ -51,6 +52,15 @@ pub(crate) struct ServeArgs {
     /// The folder with the Wallet's site, as cargo xtask wallet makes it; it is read once, at the start
     #[arg(long, env = "ALTER_WALLET_DIR", hide_env_values = true, value_name = "DIR")]
     wallet_dir: Option<PathBuf>,
+    /// A network of proxies in front of the vault: what they add to X-Forwarded-For is the caller's address. Repeatable
+    #[arg(
+        long = "trusted-proxy",
+        env = "ALTER_TRUSTED_PROXIES",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "CIDR"
+    )]
+    trusted_proxies: Vec<TrustedProxy>,
     /// Form of the log, which goes to standard error
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -110,6 +120,7 @@ pub(super) fn serve(context: &Context, args: &ServeArgs) -> Result<()> {
         public_url: args.public_url.as_deref().map(public_url).transpose()?,
         extra_roots: context.global.ca_file.clone(),
         wallet_dir: args.wallet_dir.clone(),
+        trusted_proxies: args.trusted_proxies.iter().copied().collect(),
     };
     let running = server::start(&options)?;
     let ready = Ready {

@@ -15,6 +15,8 @@ use tokio::{
 };
 use tower::Service as _;
 
+use super::peer::TrustedProxies;
+
 /// How long a client may take to send its request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long calls in flight may take to finish when the server stops.
@@ -26,6 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) async fn serve(
     listener: std::net::TcpListener,
     router: Router,
+    trusted: TrustedProxies,
     mut stopped: watch::Receiver<bool>,
 ) {
     let listener = match TcpListener::from_std(listener) {
@@ -39,7 +42,9 @@ pub(super) async fn serve(
             _ = stopped.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((stream, peer)) => connection(stream, peer, router.clone(), &graceful),
+            Ok((stream, peer)) => {
+                connection(stream, peer, (router.clone(), trusted.clone()), &graceful);
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -52,13 +57,19 @@ pub(super) async fn serve(
     }
 }
 
-fn connection(stream: TcpStream, peer: SocketAddr, router: Router, graceful: &GracefulShutdown) {
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    (router, trusted): (Router, TrustedProxies),
+    graceful: &GracefulShutdown,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY refused");
     }
-    let ip = PeerIp(peer.ip().to_canonical());
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ip);
+        // Per request: a proxy keeps its connections for everybody.
+        let caller = PeerIp(trusted.caller(peer.ip(), request.headers()));
+        request.extensions_mut().insert(caller);
         let mut router = router.clone();
         async move {
             Ok::<Response, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {}))

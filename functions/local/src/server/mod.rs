@@ -7,6 +7,7 @@
 mod assemble;
 mod http;
 mod listen;
+mod peer;
 mod site;
 mod worker;
 
@@ -26,6 +27,7 @@ use alter_domain::{
 use tokio::sync::watch;
 
 use assemble::Vault;
+pub(crate) use peer::{TrustedProxies, TrustedProxy};
 
 /// How to run the vault.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub(crate) struct ServeOptions {
     pub(crate) extra_roots: Option<PathBuf>,
     /// The folder with the Wallet's site; when absent, what this build brought along.
     pub(crate) wallet_dir: Option<PathBuf>,
+    /// Proxies in front of the vault, which say who called them.
+    pub(crate) trusted_proxies: TrustedProxies,
 }
 
 impl Default for ServeOptions {
@@ -59,6 +63,7 @@ impl Default for ServeOptions {
             public_url: None,
             extra_roots: None,
             wallet_dir: None,
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }
@@ -116,12 +121,13 @@ pub(crate) fn start(options: &ServeOptions) -> Result<Running, ServeError> {
     let mut threads = Vec::new();
     for (number, listener) in listeners.sockets.into_iter().enumerate() {
         let (vault, public_url, stopped) = (Arc::clone(&vault), public_url.clone(), stopped.clone());
+        let trusted = options.trusted_proxies.clone();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Thread)?;
         let serve = move || {
             let router = vault.router(&public_url);
             runtime.block_on(async {
-                http::serve(listener, router, stopped).await;
+                http::serve(listener, router, trusted, stopped).await;
                 vault.settled().await;
             });
         };

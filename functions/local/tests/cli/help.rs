@@ -40,6 +40,12 @@ fn every_noun_shows_examples() {
 }
 
 #[test]
+fn who_serves_learns_of_proxies() {
+    let help = help(&["serve"]);
+    assert!(help.contains("--trusted-proxy <CIDR>") && help.contains("ALTER_TRUSTED_PROXIES"), "{help}");
+}
+
+#[test]
 fn completions_are_made_for_shells() {
     let run = alone(&["completions", "bash"]);
     assert!(run.code == 0 && run.stdout.contains("_alter()"), "{}", run.stderr);

@@ -1,6 +1,12 @@
 //! `alter serve`: sets itself up, says where the first token lies and never what it is.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+    process::Command,
+};
 
 use crate::support::{Service, alter, mode, run};
 
@@ -80,4 +86,49 @@ fn two_vaults_do_not_share_a_directory() {
     assert_eq!(second.code, 1, "{second:?}");
     assert!(second.stderr.contains("(not_started)"), "{second:?}");
     assert_eq!(first.terminate().0, 0);
+}
+
+/// How one visitor after another is told that they looked at the sign-in page too often: the last answer of so many.
+fn last_look(vault: &Service, visits: u8, forwarded_for: impl Fn(u8) -> String) -> String {
+    let address = vault.text("base_url").strip_prefix("http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let mut answers = String::new();
+    for visit in 1..=visits {
+        let close = if visit == visits { "connection: close\r\n" } else { "" };
+        let by = forwarded_for(visit);
+        let head =
+            format!("GET /wallet/api/sign-in HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {by}\r\n{close}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+    }
+    stream.read_to_string(&mut answers).unwrap();
+    let last = answers.rsplit("HTTP/1.1 ").next().unwrap();
+    last.split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn behind_a_trusted_proxy_each_caller_is_counted_for_themselves() {
+    let dir = tempfile::tempdir().unwrap();
+    let each = |visit: u8| format!("198.51.100.1, 203.0.113.{visit}");
+    let alone = Service::start(serve(&dir.path().join("alone"), &[]));
+    assert_eq!(last_look(&alone, 200, each), "429", "anybody may write a header");
+    drop(alone);
+    let mut command = serve(
+        &dir.path().join("behind"),
+        &["--trusted-proxy", "192.0.2.1", "--trusted-proxy", "127.0.0.0/8"],
+    );
+    let behind = Service::start(command);
+    assert_eq!(last_look(&behind, 200, each), "200");
+    assert_eq!(last_look(&behind, 200, |visit| format!("203.0.113.{visit}, 198.51.100.1")), "429");
+    drop(behind);
+    command = serve(&dir.path().join("by-environment"), &[]);
+    command.env("ALTER_TRUSTED_PROXIES", "192.0.2.1,127.0.0.1");
+    assert_eq!(last_look(&Service::start(command), 200, each), "200");
+}
+
+#[test]
+fn a_proxy_that_is_no_network_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = run(serve(dir.path(), &["--trusted-proxy", "proxy.example"]));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("10.0.0.0/8"), "{refused:?}");
 }
