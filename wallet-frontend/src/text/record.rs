@@ -141,11 +141,11 @@ pub const NOTHING: &str = "Each time an app acts for you, it is written down her
 pub const NO_MATCH: &str = "Nothing on the record fits this search and these filters.";
 
 pub fn all(rows: &str) -> String {
-    fill("{n} entries, all that there are", &[("n", rows)])
+    fill("All entries are shown: {n}", &[("n", rows)])
 }
 
 pub fn newest(rows: &str) -> String {
-    fill("The newest {n} entries; more follow further down", &[("n", rows)])
+    fill("Newest entries shown: {n}; more follow further down", &[("n", rows)])
 }
 
 // The page.
