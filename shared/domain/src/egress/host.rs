@@ -92,7 +92,8 @@ impl FromStr for HostPattern {
             Host::Ipv6(ip) => HostRule::Ip(ip.into()),
             Host::Domain(domain) => {
                 let name = without_final_dot(&domain);
-                if !is_dns_name(name) {
+                // Other signs for an asterisk come out of the parser as one.
+                if !is_dns_name(name) || name.contains('*') {
                     return Err(HostPatternError::Malformed);
                 }
                 if wildcard {
@@ -251,6 +252,8 @@ mod tests {
             ("*.*.example.com", Malformed),
             ("api.*.example.com", Malformed),
             ("*api.example.com", Malformed),
+            ("\u{fe61}", Malformed),
+            ("\u{ff0a}.amazonaws.com", Malformed),
             ("https://api.example.com", Malformed),
             ("api.example.com/v1", Malformed),
             ("user@api.example.com", Malformed),
