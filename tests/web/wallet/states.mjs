@@ -1,7 +1,7 @@
 /** Every page of the Wallet's in every state that it can be in, by the made-up API: `mode` is its state, `reach` goes on from the address. */
 
 const GRANT = (n) => `/grants/0198c2f4-7b1e-7c3a-9d52-000000000${n}`;
-const APP = "0198c2f4-7b1e-7c3a-9d52-1f0a6b7c8d9e";
+const APP = "0198c2f4-7b1e-7c3a-9d52-000000000001";
 
 const opened = (name) => async (page) => {
     await page.getByRole("button", { name }).first().click();
