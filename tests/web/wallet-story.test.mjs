@@ -78,6 +78,8 @@ test("b002 b019 b020 b021 b022 b024 what apps did for Anna, revoked with a click
         await dialog.getByRole("button", { name: "Done" }).click();
         await page.getByText("Revoked", { exact: true }).first().waitFor();
         assert.equal(await page.getByRole("button", { name: /^Revoke/ }).count(), 0);
+        // Entries are there when they come into view.
+        await page.getByText(/^That is everything/).scrollIntoViewIfNeeded();
         await page.getByText("You ended Shop's access to Notes").waitFor();
         await visit.go(`/activity`, "Activity");
         await page.getByText("You ended Shop's access to Notes").waitFor();
