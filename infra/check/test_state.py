@@ -34,7 +34,7 @@ class State(unittest.TestCase):
         self.assertEqual(rights["wallet"], set())
 
     def test_the_wallet_holds_no_key(self) -> None:
-        self.assertEqual(source.state_of("WalletService"), {"ports": "Ports", "url": "PublicUrl", "limit": "RateLimit"})
+        self.assertEqual(source.state_of("WalletService"), {"ports": "Ports", "url": "PublicUrl", "limit": "RateLimit", "exports": "Exports"})
 
     def test_nothing_of_the_wallets_names_a_door_to_keys(self) -> None:
         text = source.text_of("functions/wallet/src")
