@@ -59,11 +59,15 @@ async def test_from_the_first_token_to_the_end_of_a_grant(account, portal, upstr
 
 
 def test_what_is_no_route_reaches_no_function(account) -> None:
-    before = len(account.recorder.of())
+    def calls() -> int:
+        # Those that follow queues go on with what was before.
+        return sum(call.function not in {"worker", "audit-writer"} for call in account.recorder.of())
+
+    before = calls()
     for method, path in [("GET", "/"), ("GET", "/sdk/proxy"), ("POST", "/portal/v2/me"), ("GET", "/v1/forward/x")]:
         answer = httpx.request(method, account.edge.base_url + path)
         assert answer.status_code == 404, path
-    assert len(account.recorder.of()) == before
+    assert calls() == before
 
 
 def test_a_wrong_token_opens_nothing(account) -> None:
